@@ -74,7 +74,9 @@ impl Connections {
                 if by_time {
                     let mut own: Vec<&Row> = own.collect();
                     own.sort_unstable_by_key(|row| (row.time_ns, row.packet));
-                    own.into_iter().for_each(|row| share.follow(row));
+                    for row in own {
+                        share.follow(row);
+                    }
                 } else {
                     own.for_each(|row| share.follow(row));
                 }

@@ -253,7 +253,7 @@ impl Folder {
 
     /// When something in it was last made or taken away, in seconds since 1970.
     pub fn changed_s(&self) -> io::Result<i64> {
-        Ok(i64::from(rustix::fs::fstat(&self.handle)?.st_mtime))
+        Ok(rustix::fs::fstat(&self.handle)?.st_mtime)
     }
 
     /// Waits until the disk knows the names in this folder. Where the system cannot do that, nothing is lost by it.

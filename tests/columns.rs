@@ -1,7 +1,12 @@
 //! Results as Parquet: what is written is read back and compared with what the other subcommands print, row for row.
 
 #![cfg(feature = "columns")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected should stop there")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop there"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

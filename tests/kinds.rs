@@ -226,7 +226,7 @@ fn a_packet_whose_checksum_was_left_to_the_card_is_one_packet_at_two_places() {
     let (index, evidence) = open(&["transfer_lost_b.pcap", "transfer_lost_c.pcap"]);
     let over_tcp = |packet| index.packet(packet).is_some_and(|packet| packet.transport() == 6);
     let transfers = evidence.transactions.iter().filter(|own| over_tcp(own.first));
-    assert_eq!(transfers.map(|own| u32::from(own.tries)).sum::<u32>(), 2);
+    assert_eq!(transfers.map(|own| own.tries).sum::<u32>(), 2);
 }
 
 #[test]
@@ -250,7 +250,8 @@ fn a_published_address_and_pings_in_fragments_leave_nothing_open() {
     let (index, evidence) = open(&["published_address_healthy.pcap"]);
     let input = findings::Input { index: &index, evidence: &evidence };
     let coverage = findings::review(&input, &[], &[]).coverage;
-    let said: Vec<String> = coverage.not_assessed.iter().map(|item| item.what()).collect();
+    let said: Vec<String> =
+        coverage.not_assessed.iter().map(portmortem::findings::coverage::OpenItem::what).collect();
     assert!(said.iter().all(|what| !what.contains("open when the capture began")), "{said:?}");
     assert!(said.iter().all(|what| !what.contains("ping")), "{said:?}");
 }

@@ -1,6 +1,6 @@
 //! What tshark prints field by field is read as the packets it was printed from, and two captures in one text stay two.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot run has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
 use std::sync::atomic::AtomicBool;
 

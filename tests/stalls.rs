@@ -183,11 +183,10 @@ fn who_is_served_and_fails_otherwise_meanwhile_is_not_called_unaffected() {
         }
         format!("{:?}", scene.report())
     };
-    assert!(
-        report(false).contains("Served meanwhile: 192.0.2.20 (3 times)"),
-        "{}",
-        report(false)
-    );
+    assert!(report(false).contains("Served meanwhile: 192.0.2.20 (3 times)"), "{}", report(false));
     let text = report(true);
-    assert!(!text.contains("Served meanwhile: 192.0.2.20 (") && text.contains("1 other failed in another way"), "{text}");
+    assert!(
+        !text.contains("Served meanwhile: 192.0.2.20 (") && text.contains("1 other failed in another way"),
+        "{text}"
+    );
 }

@@ -36,7 +36,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         let known: Vec<&str> = QUESTIONS.iter().map(|(name, _)| *name).collect();
         bail!("no question is called {}; there are {}", crate::text::quoted(wanted), known.join(", "));
     };
-    let values: String = defaults(text).map(|(name, value)| format!(" {name}={value}")).collect();
+    let values: Vec<String> = defaults(text).map(|(name, value)| format!(" {name}={value}")).collect();
+    let values = values.concat();
     let lake = crate::text::shell(&arguments.lake);
     print(format!("{text}\n-- python fleet/ask.py {lake} {name}{values}\n").as_bytes())
 }
@@ -44,7 +45,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 /// Each question with what it asks.
 fn list() -> String {
     let about = |text: &'static str| text.lines().next().unwrap_or_default().trim_start_matches("-- ");
-    QUESTIONS.iter().map(|(name, text)| format!("{name:<13} {}\n", about(text))).collect()
+    let rows: Vec<String> =
+        QUESTIONS.iter().map(|(name, text)| format!("{name:<13} {}\n", about(text))).collect();
+    rows.concat()
 }
 
 /// The values a question takes, with what they are unless others are given.

@@ -1,5 +1,6 @@
 //! `portmortem columns`: writes what was found in captures as Parquet files into a lake.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -167,11 +168,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         if !arguments.quiet {
             progress((at + 1, count), unit);
         }
-        let told = match one(arguments, lake.as_ref(), unit) {
-            Ok(told) => told,
-            // A lake that cannot be written is no matter of one unit.
-            Err(error) => return Err(error),
-        };
+        // A lake that cannot be written is no matter of one unit.
+        let told = one(arguments, lake.as_ref(), unit)?;
         for member in unit.members.iter().filter(|member| member.status == Status::Quarantined) {
             complain_line(&format!("quarantined: {}", member.why.as_deref().unwrap_or(&member.capture)));
         }
@@ -191,7 +189,7 @@ fn settle_current(arguments: &Arguments, lake: &Lake) -> Result<()> {
     match lake.current()? {
         Some(current) if current == own => {}
         Some(current) if !arguments.current => {
-            complain_line(&format!("questions still read {}: --current makes it {own}", escape(&current)))
+            complain_line(&format!("questions still read {}: --current makes it {own}", escape(&current)));
         }
         _ => lake.set_current()?,
     }
@@ -205,8 +203,11 @@ fn progress((at, count): (usize, usize), unit: &Unit) {
     complain_line(&format!("{at} of {count}: {}, {captures} {word}, {} bytes", unit.name, thousands(bytes)));
 }
 
+/// The captures found, and what the system does not let be read.
+type Looked = (Vec<(Member, Look)>, Vec<String>);
+
 /// Finds the captures and looks at the first packets of each; what the system does not let be read is told apart.
-fn look(arguments: &Arguments, spool: &Path) -> Result<(Vec<(Member, Look)>, Vec<String>)> {
+fn look(arguments: &Arguments, spool: &Path) -> Result<Looked> {
     let mut notes = Vec::new();
     let mut files: Vec<(PathBuf, String)> = Vec::new();
     for file in &arguments.files {
@@ -392,7 +393,7 @@ fn print(format: Format, unit: &Unit, told: &Told) -> Result<()> {
         line.push_str(why);
     }
     for (table, count) in told.rows.iter().filter(|(_, count)| *count > 0) {
-        line.push_str(&format!(", {table} {count}"));
+        let _ = write!(line, ", {table} {count}");
     }
     writeln!(out, "{}", crate::text::shown(&line))?;
     Ok(())

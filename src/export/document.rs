@@ -297,11 +297,7 @@ impl Reader {
             TagEnd::Strong => self.bold = self.bold.saturating_sub(1),
             TagEnd::Emphasis => self.italic = self.italic.saturating_sub(1),
             TagEnd::Strikethrough => self.strike = self.strike.saturating_sub(1),
-            TagEnd::Link => {
-                if self.links.pop() == Some(true) {
-                    self.text("]", false);
-                }
-            }
+            TagEnd::Link if self.links.pop() == Some(true) => self.text("]", false),
             TagEnd::Image => {
                 if let Some((target, caption)) = self.image.take() {
                     if let Some(id) = target.strip_prefix("figure:") {

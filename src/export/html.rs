@@ -131,11 +131,12 @@ fn spans(inline: &[Span]) -> String {
         }
         // A field that only a person can fill is made to stand out.
         let text = text.replace('«', "<mark>«").replace('»', "»</mark>");
-        out.push_str(&match &span.link {
+        let linked = match &span.link {
             Some(Link::To(place)) => format!("<a href=\"#{}\">{text}</a>", xml(place)),
             Some(Link::Here(place)) => format!("<span id=\"{}\">{text}</span>", xml(place)),
             None => text,
-        });
+        };
+        out += &linked;
     }
     out
 }

@@ -67,7 +67,9 @@ fn drawn(document: &Document, laid_out: &LaidOut, configuration: Configuration) 
                 _ => ContentTag::Other,
             };
             let piece = surface.start_tagged(tag);
-            run.iter().for_each(|(_, draw)| paint(&mut surface, draw, &font));
+            for (_, draw) in run {
+                paint(&mut surface, draw, &font);
+            }
             surface.end_tagged();
             if part != Parts::NONE {
                 parts.put(part, piece);

@@ -276,22 +276,22 @@ pub fn held(facts: &Facts<'_>, held: &Held) -> String {
         })
         .collect();
     let number = held.number as usize;
-    match held.limit {
-        Limit::Rate => {
-            format!("In the minute before the first refusal it was asked {}: {}.", times(number), list(&by))
-        }
-        _ => {
-            let (least, most) = held.range;
-            let always = if least == most { "When it refused" } else { "When it refused the first" };
-            format!(
-                "{always}, {} to it {} held open: by {}{}.",
-                counted(number, "other connection", "other connections"),
-                if number == 1 { "was" } else { "were" },
-                list(&by),
-                if held.is_older { "; some of them were open when the capture began" } else { "" }
-            )
-        }
+    if held.limit == Limit::Rate {
+        return format!(
+            "In the minute before the first refusal it was asked {}: {}.",
+            times(number),
+            list(&by)
+        );
     }
+    let (least, most) = held.range;
+    let always = if least == most { "When it refused" } else { "When it refused the first" };
+    format!(
+        "{always}, {} to it {} held open: by {}{}.",
+        counted(number, "other connection", "other connections"),
+        if number == 1 { "was" } else { "were" },
+        list(&by),
+        if held.is_older { "; some of them were open when the capture began" } else { "" }
+    )
 }
 
 fn times(number: usize) -> String {

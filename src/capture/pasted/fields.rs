@@ -68,14 +68,14 @@ impl Fields {
 
     /// The IP headers of the packet, outermost first.
     fn headers(&self) -> Vec<Header> {
-        let mut counts = [0, 0];
+        let (mut fours, mut sixes) = (0, 0);
         let ends = self.values.iter().filter_map(|(name, _)| match *name {
             "ip.src" => Some(false),
             "ipv6.src" => Some(true),
             _ => None,
         });
         ends.map(|six| {
-            let count = &mut counts[usize::from(six)];
+            let count = if six { &mut sixes } else { &mut fours };
             *count += 1;
             Header { six, at: *count - 1 }
         })

@@ -80,6 +80,7 @@ pub struct Parts {
 }
 
 /// What is in a part: other parts, and pieces of pages.
+#[derive(Clone, Copy)]
 enum Content {
     Part(usize),
     Piece(Identifier),

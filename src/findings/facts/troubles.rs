@@ -203,7 +203,9 @@ impl Trouble {
             asked += u64::from(own.counts.0);
             failed += silent;
             let ending = endings.iter_mut().find(|(outcome, _)| *outcome == own.outcome);
-            ending.into_iter().for_each(|(_, count)| *count += silent);
+            if let Some((_, count)) = ending {
+                *count += silent;
+            }
         }
         (asked, failed, endings)
     }

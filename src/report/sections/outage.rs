@@ -455,7 +455,7 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
             0 => String::new(),
             some => format!(", {} failed in another way", thousands(u64::from(some))),
         };
-        rest.push_str(&match open {
+        let further = match open {
             open if open > 0 && open == client.unchecked => format!(
                 ", {} without checking (CD) {} answered",
                 words::count(open as usize, "question", "questions"),
@@ -464,7 +464,8 @@ fn one(facts: &Facts<'_>, client: &Client) -> String {
             0 => String::new(),
             1 => ", how the other one ended cannot be told".to_owned(),
             open => format!(", how the other {open} ended cannot be told"),
-        });
+        };
+        rest += &further;
         let in_time = format!("no other {} answered any of them in time", server_word(facts));
         // Where others of its questions were answered, only these were not.
         let class = class(facts);

@@ -409,16 +409,15 @@ fn recovery(b: &Builder<'_>, facts: &Facts<'_>) -> Block {
     if let Some(answer) = facts.recovery {
         let good = Mark { at_ns: b.time(answer), packet: answer };
         let at = b.clock.prose(good.at_ns);
-        let text = match outage::other_name(b, facts, good) {
-            Some(name) => format!(
+        let text = if let Some(name) = outage::other_name(b, facts, good) {
+            format!(
                 "The next answer of {} to who asked came at {at}, for another name ({name}); no answer for what failed follows in this {}.",
                 facts.server, b.record
-            ),
-            None => {
-                let class = outage::class(facts);
-                let to = if class.is_empty() { String::new() } else { format!(" to a question{class}") };
-                format!("The first answer of {}{to} after the failure came at {at}.", facts.server)
-            }
+            )
+        } else {
+            let class = outage::class(facts);
+            let to = if class.is_empty() { String::new() } else { format!(" to a question{class}") };
+            format!("The first answer of {}{to} after the failure came at {at}.", facts.server)
         };
         return b.claim(&id, Voice::Observed, text, &[answer]);
     }

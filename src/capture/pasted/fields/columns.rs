@@ -37,7 +37,7 @@ fn names(line: &str) -> Option<Names> {
             return None;
         }
         let columns: Vec<_> = words.iter().map(|word| table::known(word.trim_matches(QUOTES))).collect();
-        let is_end = |name: &Option<&str>| {
+        let is_end = |name: Option<&str>| {
             name.is_some_and(|name| {
                 matches!(
                     name,
@@ -45,7 +45,7 @@ fn names(line: &str) -> Option<Names> {
                 )
             })
         };
-        columns.iter().any(is_end).then_some(Names { columns, divider: *divider })
+        columns.iter().copied().any(is_end).then_some(Names { columns, divider: *divider })
     })
 }
 

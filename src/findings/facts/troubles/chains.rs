@@ -129,11 +129,11 @@ pub fn behind(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
     }
     let failed = facts.attempts.all.iter().filter(|own| {
         own.service.transport == 6
-            && matches!(
-                own.outcome.face(),
-                Some(Face::Cut | Face::CutByDevice | Face::Unreached | Face::Mute | Face::Silenced)
-            )
-            || own.service.transport == 6 && slow::is_long(own)
+            && (slow::is_long(own)
+                || matches!(
+                    own.outcome.face(),
+                    Some(Face::Cut | Face::CutByDevice | Face::Unreached | Face::Mute | Face::Silenced)
+                ))
     });
     let mut failed: Vec<&Attempt> = failed.collect();
     failed.sort_by_key(|own| own.ended_ns());

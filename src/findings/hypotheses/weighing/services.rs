@@ -395,10 +395,8 @@ fn served(scene: &Scene<'_, '_>, trouble: &Trouble, ledger: &mut Ledger) {
         all.into_iter().any(|(_, own)| own.first.time_ns <= to && own.ended_ns() >= from && is_other(&own))
     };
     let inside = others(0);
-    let (others, when) = match inside.is_empty() {
-        false => (inside, "at that time"),
-        true => (others(margin), "close to that time"),
-    };
+    let (others, when) =
+        if inside.is_empty() { (others(margin), "close to that time") } else { (inside, "at that time") };
     let others = if !is_by_client && !others.is_empty() && fails_too() { Vec::new() } else { others };
     if !others.is_empty() {
         let what = match &trouble.part {

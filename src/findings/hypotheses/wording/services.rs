@@ -155,7 +155,7 @@ fn details(scene: &Scene<'_, '_>, trouble: &Trouble) -> Vec<Said> {
                 rules::counted(number, "further attempt", "further attempts"),
                 words::list(&clients)
             ),
-            late.clone().flat_map(|own| own.frames()).collect(),
+            late.clone().flat_map(crate::attempts::Attempt::frames).collect(),
         ));
     }
     if let Some(idle) = &trouble.idle {
