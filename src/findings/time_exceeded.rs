@@ -91,7 +91,10 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
         by_kind.entry(severity).or_default().push((destination, routers));
     }
     let alone = by_kind.len() == 1;
-    by_kind.into_iter().filter_map(|(severity, list)| of_kind(facts, severity, list, alone)).collect()
+    by_kind
+        .into_iter()
+        .filter_map(|(severity, list)| of_kind(facts, severity, list, (alone, &looping)))
+        .collect()
 }
 
 /// One finding about all destinations of one kind, the most frequent first.
@@ -99,7 +102,7 @@ fn of_kind(
     facts: &Facts<'_>,
     severity: Severity,
     mut list: Vec<(Address, Routers)>,
-    alone: bool,
+    (alone, unforced): (bool, &BTreeSet<Address>),
 ) -> Option<Finding> {
     let messages = |routers: &Routers| routers.values().map(Vec::len).sum::<usize>();
     list.sort_by_key(|(destination, routers)| (std::cmp::Reverse(messages(routers)), *destination));
@@ -130,6 +133,9 @@ fn of_kind(
     let words = match severity {
         Severity::Info if list.iter().all(is_round) => {
             "packets that left with hops enough used them up, as in a routing loop"
+        }
+        Severity::Info if list.iter().any(|(destination, _)| unforced.contains(destination)) => {
+            "a traceroute and a loop that ends soon make routers send this"
         }
         Severity::Info => "packets sent with few hops (TTL), as by a traceroute, make routers send this",
         _ => "a routing loop sends this",
