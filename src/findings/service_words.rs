@@ -216,16 +216,16 @@ pub fn behind(behind: &Behind) -> String {
     }
     if behind.outcome == Outcome::Answered {
         return format!(
-            "Each of {} waited for one behind it that was late itself: a request of {} to {} of {}.",
-            counted(behind.number, "answer", "answers"),
+            "{} waited for one behind it that was late itself: a request of {} to {} of {}.",
+            answers(behind),
             behind.client,
             kind(behind.service, behind.kind),
             behind.service.host
         );
     }
     format!(
-        "Each of {} followed a failure behind it: {} of {} to {} of {} was {}.",
-        counted(behind.number, "answer", "answers"),
+        "{} followed a failure behind it: {} of {} to {} of {} was {}.",
+        answers(behind),
         if behind.kind == Kind::Http { "a request" } else { "a connection" },
         behind.client,
         kind(behind.service, behind.kind),
@@ -235,6 +235,14 @@ pub fn behind(behind: &Behind) -> String {
             outcome => how(outcome, behind.kind),
         }
     )
+}
+
+/// `Each of 4 answers`, `4 of 5 answers`.
+fn answers(behind: &Behind) -> String {
+    match behind.of {
+        all if all == behind.number => format!("Each of {}", counted(all, "answer", "answers")),
+        all => format!("{} of {}", thousands(behind.number as u64), counted(all, "answer", "answers")),
+    }
 }
 
 /// Requests that crossed a close.

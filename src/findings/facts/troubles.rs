@@ -402,11 +402,16 @@ fn number(outcome: Option<Outcome>) -> u16 {
     }
 }
 
-/// Whether an attempt shows that what failed works: to be reached is enough where others were not.
+/// Whether an attempt shows that what failed works: to be reached is enough where others were not, and to be answered where others
+/// waited in vain.
 fn serves(sort: Sort, own: &Attempt) -> bool {
     match sort {
         Sort::Failed(Face::Unreached, _) => {
             own.outcome.is_served() || own.outcome.face().is_some_and(|face| face != Face::Unreached)
+        }
+        // Whoever says that it cannot serve does answer.
+        Sort::Failed(Face::Mute, _) => {
+            own.outcome == Outcome::Answered || own.outcome.face() == Some(Face::Fails)
         }
         _ => own.outcome == Outcome::Answered,
     }
@@ -636,7 +641,11 @@ fn weigh(facts: &Facts<'_>, served: &Served<'_>, names: &Names, mut trouble: Tro
     trouble.stopped = stopped(facts, &trouble);
     // What one connection carried while another had failed already is no success before the failure.
     let begins_ns = trouble.span_ns().0;
-    trouble.last_good = trouble.last_good.max(beside::worked(facts, &trouble, begins_ns));
+    let worked = beside::worked(facts, &trouble, begins_ns);
+    if worked > trouble.last_good {
+        // Data of a connection that worked then are none of the attempts counted.
+        (trouble.last_good, trouble.around.0) = (worked, 0);
+    }
     if trouble.sort == Sort::Slow {
         trouble.first_good = trouble.first_good.or(beside::went_on(facts, &trouble));
     }

@@ -54,6 +54,8 @@ pub struct Behind {
     pub outcome: Outcome,
     /// How many answers of the gateway each followed one.
     pub number: usize,
+    /// Of how many.
+    pub of: usize,
     /// The packets of the failures behind it.
     pub frames: Vec<PacketId>,
     /// They are requests that crossed a close.
@@ -165,6 +167,7 @@ pub fn behind(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
         kind: first.kind,
         outcome: first.outcome,
         number: pairs.len(),
+        of: answers.len(),
         frames: tidy(pairs.iter().flat_map(|(_, own)| own.frames()).collect()),
         crossed: crossed(facts, pairs.iter().map(|(_, own)| *own)),
         meanwhile: None,
@@ -207,6 +210,7 @@ pub fn meanwhile(facts: &Facts<'_>, trouble: &Trouble) -> Option<Behind> {
         kind: first.kind,
         outcome: first.outcome,
         number: covered,
+        of: trouble.failed.len(),
         frames: tidy(failed.iter().flat_map(|own| own.frames()).collect()),
         crossed: None,
         meanwhile: Some(failed.len()),

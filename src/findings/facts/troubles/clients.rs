@@ -182,7 +182,9 @@ pub fn table(facts: &Facts<'_>, known: &Served<'_>, names: &Names, trouble: &Tro
         None => trouble.good(facts.attempts).collect(),
     };
     let courses = Courses::of(trouble.attempts(facts.attempts), good.iter().copied());
-    for own in good.into_iter().filter(|own| own.is_within(from, to) && !courses.is_past(own)) {
+    // To be reached and then fail is no service.
+    let good = good.into_iter().filter(|own| own.outcome.is_served());
+    for own in good.filter(|own| own.is_within(from, to) && !courses.is_past(own)) {
         let is_hit = by_client.contains(&own.client.0);
         let counts = !is_hit || trouble.part.as_ref().is_none();
         if let Some(client) = of(&mut clients, known, own.client.0) {

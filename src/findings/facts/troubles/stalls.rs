@@ -45,7 +45,10 @@ pub(super) fn join(facts: &Facts<'_>, mut all: Vec<Trouble>) -> Vec<Trouble> {
         |own: &&mut Trouble| matches!(own.sort, Sort::Failed(Face::Mute, _)) && own.services.len() == 1;
     if all.iter_mut().any(|own| is_mute(&own)) {
         let mut answered: HashMap<Service, Vec<u32>> = HashMap::new();
-        let good = facts.attempts.all.iter().enumerate().filter(|(_, own)| own.outcome == Outcome::Answered);
+        let good =
+            facts.attempts.all.iter().enumerate().filter(|(_, own)| {
+                own.outcome == Outcome::Answered || own.outcome.face() == Some(Face::Fails)
+            });
         for (at, own) in good {
             answered.entry(own.service).or_default().push(at as u32);
         }
@@ -76,7 +79,8 @@ fn hold_up(facts: &Facts<'_>, good: &[u32], trouble: &mut Trouble) {
     let mut usual: Vec<Nanos> = answered().map(|(_, own)| own.answered_ns).filter(|took| *took > 0).collect();
     usual.sort_unstable();
     let least_ns = LATE_NS.max(usual.get(usual.len() / 2).map_or(0, |usual| (*usual).min(LATE_NS) * TIMES));
-    let is_late = |own: &Attempt| own.answered_ns >= least_ns;
+    let is_late = |own: &Attempt| own.outcome == Outcome::Answered && own.answered_ns >= least_ns;
+    let is_quick = |own: &Attempt| own.answered_ns < least_ns;
     let mut late: BTreeSet<u32> = BTreeSet::new();
     for _ in 0..ROUNDS_MAX {
         let known = late.len();
@@ -91,7 +95,7 @@ fn hold_up(facts: &Facts<'_>, good: &[u32], trouble: &mut Trouble) {
         }
     }
     // What was asked for and answered at once in that time parts it.
-    let is_parted = answered().any(|(_, own)| !is_late(own) && own.is_within(from, to));
+    let is_parted = answered().any(|(_, own)| is_quick(own) && own.is_within(from, to));
     if late.is_empty() || is_parted {
         return;
     }
@@ -108,8 +112,11 @@ fn hold_up(facts: &Facts<'_>, good: &[u32], trouble: &mut Trouble) {
     let (Some(first), Some(last)) = (first, last) else { return };
     trouble.windows = vec![(first, last)];
     trouble.is_intermittent = false;
-    let good =
-        || answered().filter(|(at, own)| clients.contains(&own.client.0) && !late.contains(&(*at as u32)));
+    let good = || {
+        answered().filter(|(at, own)| {
+            own.outcome.is_served() && clients.contains(&own.client.0) && !late.contains(&(*at as u32))
+        })
+    };
     let before = || good().map(|(_, own)| ends(own)).filter(|mark| mark.at_ns <= first.at_ns);
     let after = || good().filter(|(_, own)| own.first.time_ns >= last.at_ns).map(|(_, own)| ends(own));
     (trouble.last_good, trouble.first_good) = (before().max(), after().min());

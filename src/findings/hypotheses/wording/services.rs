@@ -451,7 +451,7 @@ fn shows(
                 words::list(&words::elsewhere(scene.facts, trouble))
             ),
             Cause::Mute => format!(
-                "{server} accepts connections and acknowledges what is sent, but its application does not answer: it hangs, or it waits \
+                "{server} accepts connections and acknowledges what is sent, but its application does not answer these requests: it hangs, or it waits \
                  for something behind it. The network carried both directions."
             ),
             Cause::IdleClosed => {
