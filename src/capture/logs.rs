@@ -280,11 +280,11 @@ const NAMELESS: Other = Other {
     what: "columns of values without the names of their fields, as tshark -T fields prints them",
     instead: "print them below their names (-E header=y), or give the capture itself",
 };
-/// Lines that must have the same form, and columns in each.
+/// Lines that must have the form of the first such line, and columns in each.
 const ROWS_MIN: usize = 2;
 const COLUMNS_MIN: usize = 3;
 
-/// Whether lines follow each other whose columns are alike, two addresses among them.
+/// Whether several lines have columns alike, two addresses among them.
 fn has_nameless_columns(text: &str) -> bool {
     let columns = |line: &str| {
         ['\t', ';', '|', ','].into_iter().find_map(|divider| {
@@ -294,13 +294,9 @@ fn has_nameless_columns(text: &str) -> bool {
             (ends == 2 && words.len() >= COLUMNS_MIN).then_some((divider, words.len()))
         })
     };
-    let (mut last, mut alike) = (None, 1);
-    text.lines().any(|line| {
-        let own = columns(line);
-        alike = if own.is_some() && own == last { alike + 1 } else { 1 };
-        last = own;
-        own.is_some() && alike >= ROWS_MIN
-    })
+    let mut rows = text.lines().filter_map(columns);
+    let Some(first) = rows.next() else { return false };
+    rows.filter(|row| *row == first).count() + 1 >= ROWS_MIN
 }
 
 #[cfg(test)]

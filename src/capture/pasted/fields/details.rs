@@ -78,7 +78,21 @@ impl Reader {
         if is_there && !matches!(self.section, "ip" | "ipv6" | "udp" | "tcp") {
             return;
         }
+        self.aligned(name);
         self.fields.add(name, &valued(name, value));
+    }
+
+    /// Of several IP headers each has its own fields: those that an earlier one does not tell leave their place empty.
+    fn aligned(&mut self, name: &'static str) {
+        let ends = match self.section {
+            "ip" => "ip.src",
+            "ipv6" => "ipv6.src",
+            _ => return,
+        };
+        let before = self.fields.all(ends).count().saturating_sub(1);
+        for _ in self.fields.all(name).count()..before {
+            self.fields.values.push((name, String::new()));
+        }
     }
 
     /// What the line says that a protocol begins with.
