@@ -12,9 +12,10 @@ use super::{Assessment, Sentence, Topic, Verdict};
 use crate::capture::Format;
 use crate::correlate::clients::Client;
 use crate::correlate::{Level, Lost, Signature, Transaction};
+use crate::findings::facts::contested::{Contested, Pair};
 use crate::findings::facts::{ErrorFact, Meaning};
 use crate::findings::gravity::UNNOTICED_NS;
-use crate::findings::rules::{names_of, plain_name};
+use crate::findings::rules::{counted, names_of, plain_name};
 use crate::findings::{FRAMES_MAX, zones};
 use crate::index::PacketId;
 
@@ -164,13 +165,7 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
             });
         }
         Some(Incident::Contested(contested)) => out.push((
-            format!(
-                "{} answered in the name of {}: for {} they gave different addresses. Clients take the answer that comes \
-                 first{}.",
-                "Two devices", contested.server,
-                names(scene),
-                contested.met()
-            ),
+            contested_words(scene, contested),
             contested.pairs.iter().flat_map(|pair| [pair.first, pair.second]).collect(),
         )),
         Some(Incident::Conflict) => out.push((
@@ -228,6 +223,27 @@ fn incident(scene: &Scene<'_, '_>, leading: &[Cause], assessment: &Assessment, o
 }
 
 /// A server that does not serve the zone it was asked for.
+/// Whose questions got two answers, and when.
+fn contested_words(scene: &Scene<'_, '_>, contested: &Contested) -> String {
+    let basis = scene.facts.index.basis();
+    let at_ns = |pair: Option<&Pair>| pair.map_or(0, |pair| scene.facts.time(pair.query));
+    let (first_ns, last_ns) = (at_ns(contested.pairs.first()), at_ns(contested.pairs.last()));
+    let when = match contested.pairs.len() {
+        _ if !scene.facts.index.has_times() => String::new(),
+        1 => format!(" at {}", basis.clock(first_ns)),
+        _ => format!(" from {} to {}", basis.clock(first_ns), basis.clock(last_ns)),
+    };
+    format!(
+        "Two devices answered in the name of {}: {} of {} for {} got two answers with different addresses{when}. Clients take \
+         the answer that comes first{}.",
+        contested.server,
+        counted(contested.pairs.len(), "question", "questions"),
+        contested.client,
+        names(scene),
+        contested.met()
+    )
+}
+
 fn lame(scene: &Scene<'_, '_>, out: &mut Vec<Said>) {
     let lame: Vec<_> = scene.facts.lame.iter().filter(|lame| lame.server == scene.server).collect();
     let Some(first) = lame.first() else { return };

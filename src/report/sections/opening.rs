@@ -436,6 +436,10 @@ fn next(b: &Builder<'_>) -> Option<Block> {
         ("server", Some(facts)) => {
             format!("Next step: ask whoever runs {} to run there: {action}.", facts.server)
         }
+        // Where nothing failed, something is odd about the answers.
+        ("client", None) if assessment.trouble.is_none() => {
+            format!("Next step: with the user of a client that asked, on that client: {action}.")
+        }
         ("client", _) => {
             format!("Next step: with the user of a client that failed, on that client: {action}.")
         }
