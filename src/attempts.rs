@@ -207,6 +207,8 @@ pub struct Attempts {
     pub one_way: Unseen,
     /// Datagrams of protocols that nobody answers.
     pub notices: Unseen,
+    /// Connection attempts and requests beyond a limit, which were not followed.
+    pub left_out: u64,
     /// What was left out, in words.
     pub notes: Vec<String>,
 }
@@ -338,6 +340,7 @@ impl<'e> Follower<'e> {
         let vantages = Vantages::of(index, evidence);
         let connections = Connections::follow(index, Scope::All, &|packet| vantages.leaves_out(packet));
         let notes = connections.note().into_iter().collect();
+        let left_out = connections.left_out();
         let connections = connections.into_all();
         let carried = vec![Carried::default(); connections.len()];
         Self {
@@ -350,7 +353,7 @@ impl<'e> Follower<'e> {
             requests: 0,
             said: Vec::new(),
             datagrams: datagrams::Datagrams::default(),
-            attempts: Attempts { connections, carried, notes, ..Attempts::default() },
+            attempts: Attempts { connections, carried, left_out, notes, ..Attempts::default() },
             judge: None,
             recorder: None,
         }
@@ -548,6 +551,7 @@ impl<'e> Follower<'e> {
         attempts.finished = datagrams.finished();
         attempts.notices = std::mem::take(&mut datagrams.notices);
         let left_out = datagrams.left_out + datagrams.leases.left_out;
+        attempts.left_out += left_out;
         if left_out > 0 {
             let note = format!("{left_out} requests over UDP beyond a limit were not followed");
             attempts.notes.push(note);

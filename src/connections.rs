@@ -118,6 +118,11 @@ impl Connections {
         (ordered(newest.client, newest.server) == ends).then_some(newest)
     }
 
+    /// SYNs that were not followed because there were too many.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// What was left out, in words; `None` when nothing was.
     pub fn note(&self) -> Option<String> {
         let left_out = self.left_out;

@@ -21,6 +21,8 @@ pub enum OpenKind {
     Unread(&'static str),
     /// Packets that were dropped while capturing.
     Dropped,
+    /// Attempts beyond a limit of the program.
+    NotFollowed,
     /// DNS questions of which it cannot be told how they ended.
     Undetermined,
     /// DNS questions without a usable answer that no finding names.

@@ -217,6 +217,10 @@ fn record(facts: &Facts<'_>, items: &mut Items<'_, '_>) {
             }
         }
     }
+    let left_out = facts.attempts.left_out;
+    if left_out > 0 {
+        items.count(OpenKind::NotFollowed, Ends::default(), &[], left_out);
+    }
     for source in &facts.index.sources {
         let dropped: u64 = source.metadata.interfaces.iter().filter_map(|interface| interface.dropped).sum();
         if dropped > 0 {

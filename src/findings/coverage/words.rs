@@ -73,6 +73,10 @@ impl OpenItem {
                 format!("{} could not be read ({reason})", count("packet", "packets"))
             }
             OpenKind::Dropped => format!("{} {was} dropped while capturing", count("packet", "packets")),
+            OpenKind::NotFollowed => {
+                let attempts = count("connection attempt or request", "connection attempts and requests");
+                format!("{attempts} beyond a limit of the program {was} not followed")
+            }
             OpenKind::Undetermined => {
                 format!(
                     "of {}{between} it cannot be told how {} ended",
@@ -175,6 +179,7 @@ impl OpenItem {
         match self.kind {
             OpenKind::Unread(_) => "what they hold cannot be told",
             OpenKind::Dropped => "what was lost cannot be told",
+            OpenKind::NotFollowed => "what became of them was not looked at",
             OpenKind::Undetermined => "the capture does not show how they ended",
             OpenKind::Error(_) => "they belong to no failure that a rule judges",
             OpenKind::Further => "who asked had its answer, or no longer waited",
