@@ -60,7 +60,7 @@ fn pings_of_two_requests_each_are_counted_together() {
     let told = statement(&found, "pings").unwrap_or_else(|| panic!("{found:?}"));
     assert!(
         told.starts_with(
-            "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply; nothing of that host is"
+            "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply; no answer of that host is"
         ),
         "{told}"
     );
@@ -81,7 +81,7 @@ fn an_error_about_a_traceroute_probe_is_none_about_pings() {
     let told = statement(&found, "pings").unwrap_or_else(|| panic!("{found:?}"));
     assert!(
         told.starts_with(
-            "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply; nothing of that host is"
+            "10 of 10 pings from 192.0.2.10 to 203.0.113.30 were without any reply; no answer of that host is"
         ),
         "{told}"
     );

@@ -8,6 +8,7 @@ mod course;
 mod fallback;
 mod gravity;
 mod held;
+mod joined;
 mod names;
 mod parties;
 mod parts;
@@ -16,8 +17,6 @@ mod stalls;
 mod trials;
 
 use std::collections::BTreeMap;
-
-use hashbrown::HashMap;
 
 use super::Facts;
 use crate::attempts::stream::LARGE_BYTES;
@@ -314,7 +313,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Troubles {
         of_service(facts, own, &mut found);
     }
     let served = Served::of(facts);
-    let joined = stalls::join(facts, join(facts, std::mem::take(&mut found.all)));
+    let joined = stalls::join(facts, joined::join(facts, std::mem::take(&mut found.all)));
     let (told, few) = joined
         .into_iter()
         .map(|trouble| weigh(facts, &served, &found.names, trouble))
@@ -558,80 +557,6 @@ fn windows(all: &[Attempt], failed: &[u32], good: &[u32], courses: &Courses) -> 
         |from: Nanos, to: Nanos| windows.iter().any(|(first, last)| from >= first.at_ns && to <= last.at_ns);
     let mixed = alternates && good.iter().any(|(from, to)| inside(*from, *to));
     (windows, mixed)
-}
-
-/// Failures of several services of one host at one time that show alike are one (services §4.7); so are those of one service at
-/// several hosts for the same clients.
-fn join(facts: &Facts<'_>, all: Vec<Trouble>) -> Vec<Trouble> {
-    let host = |own: &Trouble| (own.service().host, own.service().transport, 0);
-    let kind = |own: &Trouble| (Address::None, own.service().transport, own.service().port);
-    // Nothing of them was served while they failed.
-    let dark = |own: &Trouble| own.asked_inside == own.failed.len() as u64;
-    let outcome = |own: &Trouble| own.outcomes(facts.attempts).first().map(|(outcome, _)| outcome.plain());
-    let joined = join_by(all, &host, &|_, _| true);
-    join_by(joined, &kind, &|known, own| dark(known) && dark(own) && outcome(known) == outcome(own))
-}
-
-/// Troubles with the same key whose windows overlap.
-fn join_by(
-    all: Vec<Trouble>,
-    key: &dyn Fn(&Trouble) -> (Address, u8, u16),
-    alike: &dyn Fn(&Trouble, &Trouble) -> bool,
-) -> Vec<Trouble> {
-    let mut joined: Vec<Trouble> = Vec::new();
-    let mut newest: HashMap<(Address, u8, u16), usize> = HashMap::new();
-    for own in all {
-        let fits = matches!(own.sort, Sort::Failed(Face::Unreached, _))
-            && own.service().transport != 1
-            && own.part.is_none();
-        let known = newest.get(&key(&own)).and_then(|at| joined.get_mut(*at)).filter(|known| {
-            let (from, to) = own.span_ns();
-            let (known_from, known_to) = known.span_ns();
-            from <= known_to + ALTERNATE_NS && known_from <= to + ALTERNATE_NS && alike(known, &own)
-        });
-        match known {
-            Some(known) if fits => known.absorb(own),
-            _ => {
-                if fits {
-                    newest.insert(key(&own), joined.len());
-                }
-                joined.push(own);
-            }
-        }
-    }
-    joined
-}
-
-impl Trouble {
-    fn absorb(&mut self, other: Self) {
-        let lead = other.failed.len() > self.failed.len();
-        let mut services = other.services;
-        if !lead {
-            std::mem::swap(&mut services, &mut self.services);
-        }
-        services.append(&mut self.services);
-        self.services = services;
-        self.failed.extend(other.failed);
-        self.failed.sort_unstable();
-        self.served.extend(other.served);
-        self.served.sort_unstable();
-        self.asked += other.asked;
-        self.asked_inside += other.asked_inside;
-        self.around = (self.around.0 + other.around.0, self.around.1 + other.around.1);
-        let mut all: Vec<(Mark, Mark)> = self.windows.drain(..).chain(other.windows).collect();
-        all.sort_unstable();
-        for (first, last) in all {
-            match self.windows.last_mut() {
-                Some((_, open)) if first.at_ns <= open.at_ns + ALTERNATE_NS => *open = (*open).max(last),
-                _ => self.windows.push((first, last)),
-            }
-        }
-        self.last_good = self.last_good.max(other.last_good);
-        self.first_good = match (self.first_good, other.first_good) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
-    }
 }
 
 /// Fills in who was hit, what it is called, and how grave it is.

@@ -1,5 +1,6 @@
 //! The report's sentences for an assessment (observed facts first, then what they leave open), each with its frames.
 
+pub(super) mod certificates;
 mod errors;
 mod neighbours;
 pub(super) mod services;

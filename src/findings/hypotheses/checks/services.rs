@@ -4,7 +4,7 @@ use super::{CLIENT, PATH, PEOPLE, SERVER, check, host, neighbour, shell_word};
 use crate::attempts::{Face, Kind, Outcome, subject};
 use crate::findings::facts::troubles::{Sort, Trouble};
 use crate::findings::hypotheses::scene::Scene;
-use crate::findings::hypotheses::wording::services::is_out_of_time;
+use crate::findings::hypotheses::wording::certificates::is_out_of_time;
 use crate::findings::hypotheses::{Cause, Check};
 use crate::findings::service_words as words;
 use crate::time::{Basis, date_and_time, span};
