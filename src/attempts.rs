@@ -341,7 +341,9 @@ impl<'e> Follower<'e> {
         let connections = Connections::follow(index, Scope::All, &|packet| vantages.leaves_out(packet));
         let notes = connections.note().into_iter().collect();
         let left_out = connections.left_out();
-        let connections = connections.into_all();
+        let mut connections = connections.into_all();
+        // Packets are followed in the order of their ids, whatever the order of several files in time.
+        connections.sort_unstable_by_key(|own| own.first.packet);
         let carried = vec![Carried::default(); connections.len()];
         Self {
             evidence,

@@ -67,8 +67,8 @@ impl Places {
         }
     }
 
-    fn connections(&mut self, number: u16) {
-        for own in 0..number {
+    fn connections(&mut self, numbers: std::ops::Range<u16>) {
+        for own in numbers {
             let at = i64::from(own) * SECOND + 300 * MS;
             let to = "198.51.100.80:80";
             let (inside, outside) =
@@ -196,7 +196,7 @@ fn what_goes_one_way_alone_tells_an_offset_that_no_way_explains() {
 #[test]
 fn handshakes_or_pings_tell_the_offset_where_no_lookup_is_shared() {
     let (mut handshakes, mut pings) = (Places::default(), Places::default());
-    handshakes.connections(5);
+    handshakes.connections(0..5);
     pings.pings(5);
     for places in [handshakes, pings] {
         let loaded = places.load();
@@ -277,7 +277,7 @@ fn what_both_places_saw_counts_once_however_short_one_of_them_kept_it() {
     for snap in [0, 96, 68] {
         let mut places = Places { snap, ..Places::default() };
         places.lookups(8, true);
-        places.connections(8);
+        places.connections(0..8);
         places.pings(8);
         let loaded = places.load();
         assert_eq!(loaded.evidence.transactions.len(), 8, "{snap}");
@@ -298,4 +298,50 @@ fn what_both_places_saw_counts_once_however_short_one_of_them_kept_it() {
         let found = findings::run(&input, &[]);
         assert!(found.iter().all(|own| own.severity == findings::Severity::Info), "{snap}: {found:?}");
     }
+}
+
+#[test]
+fn connections_that_begin_at_either_place_are_all_followed() {
+    let mut places = Places::default();
+    for own in 0..8 {
+        // Every second one is opened by a host behind the other place.
+        if own % 2 == 1 {
+            std::mem::swap(&mut places.near, &mut places.far);
+        }
+        places.connections(own..own + 1);
+        if own % 2 == 1 {
+            std::mem::swap(&mut places.near, &mut places.far);
+        }
+    }
+    for (at, packet) in places.near.clone() {
+        places.far.push((at + WAY, packet));
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files = vec![folder.path().join("one.pcap"), folder.path().join("two.pcap")];
+    write(&files[0], places.near, (0, 0));
+    write(&files[1], places.far, (0, 0));
+    let loaded = Open { files, ..Open::default() }.load().expect("two captures");
+    let attempts = Attempts::of(&loaded.evidence);
+    assert_eq!(attempts.all.len(), 8, "{:?}", attempts.all);
+    assert!(attempts.all.iter().all(|own| own.outcome == Outcome::Answered), "{:?}", attempts.all);
+}
+
+#[test]
+fn pings_that_both_places_saw_unchanged_are_answered() {
+    let mut places = Places::default();
+    places.lookups(4, true);
+    let (from, to): (IpAddr, IpAddr) =
+        ("192.0.2.5".parse().expect("one"), "198.51.100.80".parse().expect("one"));
+    for own in 0..8 {
+        let at = i64::from(own) * SECOND + 600 * MS;
+        let ask = Packet::echo(from, to, false, 7, own).id(own + 900);
+        let reply = Packet::echo(to, from, true, 7, own).id(own + 1_900);
+        places.sent(at, &ask, &ask);
+        places.returned(at + 4 * MS, &reply, &reply);
+    }
+    let attempts_of = |loaded: Loaded| {
+        let attempts = Attempts::of(&loaded.evidence);
+        attempts.all.iter().map(|own| (own.outcome, own.counts)).collect::<Vec<_>>()
+    };
+    assert_eq!(attempts_of(places.load_far_first()), [(Outcome::Answered, (8, 8))]);
 }

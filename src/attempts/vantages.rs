@@ -30,9 +30,17 @@ pub(super) struct Vantages<'e> {
 
 type Flow = (End, End);
 
+/// The ends of a packet. ICMP has no ports: type and code stand in their place, which differ between a request and its reply.
+fn ends(packet: &Packet<'_>) -> Flow {
+    let ports = match packet.transport() {
+        1 | 58 => (0, 0),
+        _ => (packet.source_port(), packet.destination_port()),
+    };
+    ((packet.source_address(), ports.0), (packet.destination_address(), ports.1))
+}
+
 fn flow(packet: &Packet<'_>) -> Flow {
-    let from = (packet.source_address(), packet.source_port());
-    let to = (packet.destination_address(), packet.destination_port());
+    let (from, to) = ends(packet);
     if from <= to { (from, to) } else { (to, from) }
 }
 
@@ -88,14 +96,13 @@ fn choose(index: &Index, evidence: &Evidence) -> Option<Vec<u64>> {
     let is_copy_here = |id: PacketId| evidence.is_duplicate(id) && !originals.contains_key(&id);
     for packet in followed() {
         if let Some(own) = flows.get_mut(&flow(&packet)) {
-            let from = (packet.source_address(), packet.source_port());
-            own.opener = own.opener.min((packet.time_ns(), from));
+            own.opener = own.opener.min((packet.time_ns(), ends(&packet).0));
         }
     }
     for packet in followed().filter(|packet| !is_copy_here(packet.id)) {
         let Some(own) = flows.get_mut(&flow(&packet)) else { continue };
         // What does not arrive tells nothing of a place: over UDP the file counts that has what the asking side sent.
-        let is_openers = own.opener.1 == (packet.source_address(), packet.source_port());
+        let is_openers = own.opener.1 == ends(&packet).0;
         if packet.transport() != TCP && !is_openers {
             continue;
         }
