@@ -317,3 +317,29 @@ fn what_an_ssh_server_does_in_place_of_a_session_is_read() {
     // Who leaves itself has seen what it wanted.
     quiet(conversations(22, 1, &[version, version, offers, offers], 3));
 }
+
+#[test]
+fn a_reset_after_the_client_said_goodbye_under_encryption_breaks_nothing_off() {
+    let record = |kind: u8, number: u8| [&[kind, 3, 3, 0, 40][..], &[number; 40]].concat();
+    let hello = [&[22, 3, 1, 0, 60, 1, 0, 0, 56, 3, 3][..], &[7; 53]].concat();
+    let answer = [&[22, 3, 3, 0, 60, 2, 0, 0, 56, 3, 3][..], &[9; 53]].concat();
+    let failures = |leaves: bool| {
+        let mut scene = Scene::default();
+        for number in 0..4_i64 {
+            let from = format!("192.0.2.10:{}", 41_000 + number);
+            let mut own = Session::open(&mut scene, number * SECOND, &from, "198.51.100.8:443");
+            own.says(0, &hello);
+            own.says(1, &answer);
+            own.says(0, &record(23, 1));
+            own.says(1, &record(23, 2));
+            own.says(0, &record(23, 3));
+            if leaves {
+                own.segment(0, flags::FIN | flags::ACK, b"");
+            }
+            own.segment(1, flags::RST | flags::ACK, b"");
+        }
+        scene.examine().0.iter().filter(|own| own.severity > Severity::Info).count()
+    };
+    assert_eq!(failures(true), 0);
+    assert!(failures(false) > 0);
+}

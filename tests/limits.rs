@@ -89,7 +89,8 @@ fn who_asked_most_before_a_limit_of_requests_is_told() {
         let from = format!("192.0.2.66:{}", 40_000 + number);
         talk(&mut scene, number * SECOND / 2, &from, "198.51.100.8:80", 0, &[asks, answer]);
     }
-    let (_, assessments) = scene.examine();
+    let (found, assessments) = scene.examine();
+    assert!(told(&found).iter().all(|own| own.severity <= Severity::Low), "{found:?}");
     assert_eq!(leading(&assessments).into_iter().collect::<Vec<_>>(), ["H47"]);
     assert!(
         format!("{:?}", assessments[0]).contains("it was asked 20 times: 192.0.2.66 20"),

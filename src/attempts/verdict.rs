@@ -391,7 +391,15 @@ impl<'a> Judge<'a> {
         if let Some(end) = Self::keyless(own, talk, attempt.kind).filter(|_| !self.is_printed(own)) {
             return done(Outcome::Denied(super::reply::no_keys()), Some(end));
         }
-        if let Some((outcome, seen)) = self.halted(own, talk) {
+        // Who has said goodbye under encryption (close_notify) and closed breaks nothing off by what the server does then.
+        let has_left = |seen: &Seen| {
+            attempt.kind == Kind::Tls
+                && own.from_client.finished.is_some_and(|left| order(&left) <= order(seen))
+        };
+        let halted = self.halted(own, talk).filter(|(outcome, seen)| {
+            !(matches!(outcome, Outcome::ResetMidway | Outcome::ResetByDevice) && has_left(seen))
+        });
+        if let Some((outcome, seen)) = halted {
             return done(outcome, Some(seen));
         }
         let answer = talk.answer.first;

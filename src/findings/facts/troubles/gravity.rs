@@ -2,7 +2,7 @@
 
 use super::clients::Served;
 use super::{Sort, Trouble, beside, is_left_for_plain, parties, slow, trials};
-use crate::attempts::{Attempts, Denial, Face, Kind, Outcome, Why};
+use crate::attempts::{Attempts, Denial, Face, Kind, Outcome, Why, reply};
 use crate::connections::Connection as Tracked;
 use crate::correlate::Vantage;
 use crate::decode::Address;
@@ -81,6 +81,17 @@ fn seen_severity(facts: &Facts<'_>, served: &Served<'_>, trouble: &Trouble) -> S
             }
         }
         _ if number < SERIES_MIN && tries < 3 => Severity::Low,
+        // A limit on how often one may ask, met by one client while it or others are served, does what it is for.
+        Sort::Failed(Face::Fails, _)
+            if trouble.hosts_hit().len() == 1
+                && (trouble.last_good.or(trouble.first_good).is_some()
+                    || trouble.spared().next().is_some())
+                && trouble
+                    .attempts(attempts)
+                    .all(|own| reply::limit(own.kind, own.outcome) == Some(reply::Limit::Rate)) =>
+        {
+            Severity::Low
+        }
         // Mail is delayed, as its receiver wants it.
         Sort::Failed(Face::Fails, _) if is_greylisted(facts, trouble) => Severity::Low,
         Sort::Failed(Face::Fails, _) if parties::is_guessed_mail(facts, trouble) => Severity::Low,
