@@ -13,7 +13,10 @@ if ! command -v java >/dev/null 2>&1; then
     done || echo "there is no Java: what needs Spark is left out"
 fi
 place=${FLEET_VENV:-target/fleet-venv}
-[ -x "$place/bin/python" ] || python3 -m venv "$place"
+if ! [ -x "$place/bin/pip" ] && ! python3 -m venv "$place"; then
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv </dev/null
+    python3 -m venv --clear "$place"
+fi
 "$place/bin/pip" install -q --require-hashes -r fleet/requirements.txt
 "$place/bin/ruff" format --check fleet
 "$place/bin/ruff" check fleet

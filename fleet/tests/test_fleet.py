@@ -244,7 +244,7 @@ class Fleet(unittest.TestCase):
         errors = sum(row["errors"] for row in self.rows("errors"))
         self.assertEqual(errors, sum(self.truth.refused.values()))
         # What was asked in one file and refused in the next is tied.
-        self.assertEqual({row["level"] for row in self.rows("errors")} - {"exact", "probable"}, set())
+        self.assertEqual({row["tie"] for row in self.rows("errors")} - {"exact", "probable"}, set())
         change = str(self.truth.outage_hour_s * 1_000_000_000)
         told = {row["site"]: row["before"] + row["after"] for row in self.rows("before_after", change_ns=change)}
         self.assertEqual(told, dict(self.truth.lookups))
