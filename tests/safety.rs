@@ -356,6 +356,14 @@ fn a_forced_output_goes_into_pipes_and_devices_and_replaces_only_reports() {
             assert_eq!(output.status.code(), Some(code), "{name}: {output:?}");
         }
     }
+    // Lines of a log that a page quotes are no capture.
+    for force in ["--no-case", "--force"] {
+        let output = run(
+            &["report", "--sample", "office", "--template", "walkthrough", "-o", "w.html", force],
+            home.path(),
+        );
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
     let second = home.path().join("d.pcap");
     std::fs::write(&second, SEED).unwrap();
     let output = run(&["report", "c.pcap", "-o", "d.pcap", "--force"], home.path());

@@ -3,7 +3,7 @@
 mod form;
 mod made;
 
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -114,7 +114,23 @@ fn is_capture(path: &Path) -> bool {
     let Ok((source, _)) = capture::open(path) else { return false };
     let head = source.bytes.bytes();
     let head = head.get(..HEAD_BYTES).unwrap_or(head);
-    memchr::memmem::find(head, crate::case::comments::EXPORTED.as_bytes()).is_none()
+    memchr::memmem::find(head, crate::case::comments::EXPORTED.as_bytes()).is_none() && !is_own_page(path)
+}
+
+/// Whether a file is a page that this program wrote: the lines of a log that it quotes read as packets.
+fn is_own_page(path: &Path) -> bool {
+    /// Its last bytes name the program.
+    const END_BYTES: u64 = 1 << 10;
+    let ends = || -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+        let mut file = std::fs::File::open(path)?;
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        std::io::Read::by_ref(&mut file).take(END_BYTES).read_to_end(&mut head)?;
+        let length = file.metadata()?.len();
+        file.seek(std::io::SeekFrom::Start(length.saturating_sub(END_BYTES)))?;
+        file.take(END_BYTES).read_to_end(&mut tail)?;
+        Ok((head, tail))
+    };
+    ends().is_ok_and(|(head, tail)| export::html::is_own(&head, &tail))
 }
 
 fn format(arguments: &Arguments) -> Result<&'static export::Export> {

@@ -9,7 +9,17 @@ use crate::report::figure::xml;
 const LONG_WORD: usize = 32;
 /// A cell of no more characters stays on one line: `list 3`, `2 h 5 min`.
 const SHORT: usize = 10;
+/// How a page begins.
+const BEGIN: &str = "<!DOCTYPE html>";
+/// What the program's name and version stand in, at its end.
+const FOOTER: &str = "<footer>";
 const STYLE: &str = include_str!("../../assets/report.css");
+
+/// Whether the first and the last bytes of a file are those of a page that this program wrote.
+pub fn is_own(head: &[u8], tail: &[u8]) -> bool {
+    let signed = format!("{FOOTER}portmortem ");
+    head.starts_with(BEGIN.as_bytes()) && memchr::memmem::find(tail, signed.as_bytes()).is_some()
+}
 
 /// The document as one HTML file.
 pub fn text(document: &Document) -> String {
@@ -21,7 +31,7 @@ pub fn text(document: &Document) -> String {
 
 fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
-    writeln!(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
+    writeln!(out, "{BEGIN}\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">")?;
     writeln!(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
     writeln!(
@@ -37,7 +47,7 @@ fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         document.folded.iter().try_for_each(|block| write_block(document, block, out))?;
         writeln!(out, "</details>")?;
     }
-    writeln!(out, "</main>\n<footer>{}</footer>\n</body>\n</html>", xml(&document.footer))
+    writeln!(out, "</main>\n{FOOTER}{}</footer>\n</body>\n</html>", xml(&document.footer))
 }
 
 fn write_block(document: &Document, block: &Block, out: &mut dyn Write) -> io::Result<()> {
