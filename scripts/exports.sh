@@ -37,8 +37,8 @@ if [ "$what" = pictures ]; then
     mkdir -p "$shots"
     "$program" report --no-case -o "$place/seed.html" "$place/seed.pcap"
     shot "$place/seed.html" "$shots/report-html.png" 1000,2600
-    "$program" report --no-case --long -o "$place/seed.pdf" "$place/seed.pcap"
-    pdftoppm -r 90 -f 3 -l 3 -singlefile -png "$place/seed.pdf" "$shots/report-pdf"
+    "$program" report --no-case --sample office -o "$place/office.pdf"
+    pdftoppm -r 90 -f 1 -l 1 -singlefile -png "$place/office.pdf" "$shots/report-pdf"
     ls -l "$shots"/report-*.png
     exit
 fi
