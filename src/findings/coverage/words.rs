@@ -31,7 +31,18 @@ impl Service {
     }
 }
 
+/// Of this many pings one may stay without reply in health.
+const PINGS_TO_ONE_LOST: u64 = 10;
+
 impl Judged {
+    /// Whether more pings stayed without reply than single ones.
+    fn loses_pings(&self) -> bool {
+        let lost = self.attempts.saturating_sub(self.served);
+        matches!(self.service, Service::Of(Kind::Echo, ..))
+            && lost > 1
+            && lost * PINGS_TO_ONE_LOST > self.attempts
+    }
+
     /// `DNS (9 of 10 questions answered)`.
     pub fn words(&self) -> String {
         let (served, attempts) = (thousands(self.served), thousands(self.attempts));
@@ -274,13 +285,9 @@ impl OpenItem {
 impl Coverage {
     /// Services without anything open.
     fn unfailing(&self) -> impl Iterator<Item = &Judged> {
-        // Where most pings stay without reply, those that came back say little.
-        let is_heard = |judged: &Judged| {
-            !matches!(judged.service, Service::Of(Kind::Echo, ..)) || judged.undecided <= judged.served
-        };
         self.judged.iter().filter(move |judged| {
             !judged.is_open
-                && is_heard(judged)
+                && !judged.loses_pings()
                 && judged.served + judged.accepted > 0
                 && (judged.served + judged.accepted + judged.declined + judged.undecided == judged.attempts
                     || judged.service == Service::Dns)
@@ -298,7 +305,9 @@ impl Coverage {
     pub fn partly_words(&self) -> Option<String> {
         let partly = self.judged.iter().filter(|judged| {
             let counts = matches!(judged.service, Service::Of(kind, ..) if kind != Kind::Echo);
-            counts && !judged.is_open && judged.served > 0 && judged.failed > judged.declined
+            !judged.is_open
+                && judged.served > 0
+                && (counts && judged.failed > judged.declined || judged.loses_pings())
         });
         let named: Vec<String> = partly.map(Judged::words).collect();
         (!named.is_empty()).then(|| format!("Served, but not each time: {}", listed(&named, SERVICES_MAX)))
