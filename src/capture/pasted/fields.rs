@@ -2,12 +2,14 @@
 //! below their names, and details as plain text. What is told becomes the packet's bytes where nothing is missing, and else the
 //! line that tcpdump or a list would have.
 
+mod arrays;
 mod assemble;
 mod columns;
 mod details;
 mod json;
 mod line;
 mod markup;
+mod ngrep;
 mod table;
 
 use std::borrow::Cow;
@@ -213,15 +215,18 @@ impl Taker<'_> {
                 let stamp = head(line.as_bytes()).map_or(Stamp::None, |head| head.stamp);
                 self.prepared.push(&Packet { stamp, link, bytes: &bytes, original, part }, self.given);
             }
-            Made::Line(text) => {
-                let stamp = head(text.as_bytes()).map(|head| head.stamp);
-                let Some(stamp) = stamp.or_else(|| list::row(&text).map(|row| row.stamp)) else {
-                    self.other += 1;
-                    return;
-                };
-                self.prepared.push(&Packet::printed(stamp, &text, part), self.given);
-            }
+            Made::Line(text) => self.line(&text),
         }
+    }
+
+    /// Takes a packet by the line that tcpdump or a list has for it.
+    fn line(&mut self, text: &str) {
+        let stamp = head(text.as_bytes()).map(|head| head.stamp);
+        let Some(stamp) = stamp.or_else(|| list::row(text).map(|row| row.stamp)) else {
+            self.other += 1;
+            return;
+        };
+        self.prepared.push(&Packet::printed(stamp, text, self.part), self.given);
     }
 }
 
@@ -229,7 +234,12 @@ impl Taker<'_> {
 pub(super) fn are_likely(text: &str) -> bool {
     let look = text.as_bytes().get(..LOOK_BYTES).unwrap_or(text.as_bytes());
     let has = |word: &[u8]| memchr::memmem::find(look, word).is_some();
-    has(b"\"layers\"") || has(b"<pdml") || has(b"<packet>") || columns::are_named(text)
+    has(b"\"layers\"")
+        || has(b"<pdml")
+        || has(b"<packet>")
+        || columns::are_named(text)
+        || arrays::are_there(text)
+        || ngrep::are_there(text)
 }
 
 /// Whether details of packets stand in the text.
@@ -244,8 +254,11 @@ pub(super) fn prepare(text: &str, given: &[u8], with_details: bool) -> Prepared 
     let mut prepared = Prepared::default();
     let mut taker = Taker { prepared: &mut prepared, given, part: 0, last: 0, other: 0, cut: 0 };
     let text = unquoted(text);
-    let readers: &[fn(&str, &mut Taker<'_>)] =
-        if with_details { &[details::read] } else { &[json::read, markup::read, columns::read] };
+    let readers: &[fn(&str, &mut Taker<'_>)] = if with_details {
+        &[details::read]
+    } else {
+        &[json::read, markup::read, columns::read, arrays::read, ngrep::read]
+    };
     for read in readers {
         read(&text, &mut taker);
         if taker.prepared.parts.iter().any(|part| !part.is_empty()) {

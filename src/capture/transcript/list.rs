@@ -35,6 +35,7 @@ pub fn row(text: &str) -> Option<Row<'_>> {
         b'|' => separated(&divided_columns(line, '|')),
         _ => printed(line)
             .or_else(|| sniffed(line))
+            .or_else(|| buffered(line))
             .or_else(|| logged(line))
             .or_else(|| separated(&divided_columns(line, ','))),
     }
@@ -90,8 +91,33 @@ fn printed(line: &str) -> Option<Row<'_>> {
         destination,
         ports: source_port.zip(destination_port),
         protocol: next.text,
-        length,
+        length: length.filter(|length| *length > 0),
         info,
+    })
+}
+
+/// `0   98     0.000000   192.0.2.10       ->  198.51.100.80    0  BE   ICMP`: number, size, time, ends, DSCP and its name, and the
+/// protocol, as a router's buffer is shown in brief.
+fn buffered(line: &str) -> Option<Row<'_>> {
+    let mut words = Words::new(line.as_bytes(), 0);
+    words.next()?.text.parse::<u64>().ok()?;
+    let length = words.next()?.text.parse().ok()?;
+    let stamp = stamp(&mut words).filter(|stamp| matches!(stamp, Stamp::Seconds(_)))?;
+    let source = words.next()?;
+    words.next().filter(|word| is_arrow(word.text))?;
+    let destination = words.next()?;
+    let are_addresses = is_address(source.text) && is_address(destination.text);
+    words.next()?.text.parse::<u8>().ok()?;
+    let last = words.last().filter(|_| are_addresses)?;
+    let is_row = last.end == line.trim_end().len() && is_protocol(last.text);
+    is_row.then_some(Row {
+        stamp,
+        source,
+        destination,
+        ports: None,
+        protocol: last.text,
+        length: Some(length),
+        info: line.len(),
     })
 }
 

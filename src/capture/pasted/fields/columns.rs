@@ -1,4 +1,5 @@
-//! Reads `tshark -T fields -E header=y`: columns of chosen fields below a line with their names.
+//! Reads `tshark -T fields -E header=y`, columns of chosen fields below a line with their names, and the columns of the packet list
+//! below their titles where a spreadsheet divides them.
 
 use super::{Fields, Taker, table};
 
@@ -13,6 +14,36 @@ const WITHIN: char = ',';
 /// Fields whose values have commas of their own.
 const WHOLE: &[&str] =
     &["_ws.col.Info", "frame.time", "http.request.uri", "sip.Request-Line", "dns.qry.name"];
+
+/// Titles of the list's columns in Wireshark's languages, and the field that each is.
+const TITLES: &[(&str, &[&str])] = &[
+    ("frame.number", &["No.", "Nr.", "N°", "Nº", "Num.", "No"]),
+    ("_ws.col.Time", &["Time", "Zeit", "Temps", "Tiempo", "Tempo", "Tijd", "Tid"]),
+    ("_ws.col.Source", &["Source", "Quelle", "Origen", "Fuente", "Sorgente", "Origem", "Bron", "Källa"]),
+    ("_ws.col.Destination", &["Destination", "Ziel", "Destino", "Destinazione", "Bestemming", "Mål"]),
+    ("_ws.col.Protocol", &["Protocol", "Protokoll", "Protocole", "Protocolo", "Protocollo"]),
+    ("frame.len", &["Length", "Länge", "Longueur", "Longitud", "Lunghezza", "Comprimento", "Lengte"]),
+    ("_ws.col.Info", &["Info", "Information"]),
+    ("tcp.srcport", &["Source Port", "Src Port", "Quellport"]),
+    ("tcp.dstport", &["Destination Port", "Dest Port", "Dst Port", "Zielport"]),
+];
+
+/// Which field a column of the list is, by its title.
+pub(super) fn title(text: &str) -> Option<&'static str> {
+    let text = text.trim().trim_matches(QUOTES).trim_start_matches('\u{feff}');
+    let is_one = |titles: &[&str]| titles.iter().any(|title| title.eq_ignore_ascii_case(text));
+    TITLES.iter().find(|(_, titles)| is_one(titles)).map(|(name, _)| *name)
+}
+
+/// A line of titles as a spreadsheet divides them. Rows divided by commas are read as they stand.
+fn titles(line: &str) -> Option<Names> {
+    [';', '\t'].into_iter().find_map(|divider| {
+        let columns: Vec<_> = line.split(divider).map(title).collect();
+        let has = |name: &str| columns.iter().any(|column| *column == Some(name));
+        let is_list = has("_ws.col.Source") && has("_ws.col.Destination") && has("_ws.col.Protocol");
+        is_list.then_some(Names { columns, divider })
+    })
+}
 
 /// The names of a header line: which field each column is, where it is one that is read.
 struct Names {
@@ -30,7 +61,10 @@ fn names(line: &str) -> Option<Names> {
             && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && word.bytes().all(is_part)
     };
-    let line = line.trim_matches(|c: char| c == '\r' || c == ' ');
+    let line = line.trim_matches(|c: char| c == '\r' || c == ' ' || c == '\u{feff}');
+    if let Some(titles) = titles(line) {
+        return Some(titles);
+    }
     DIVIDERS.iter().find_map(|divider| {
         let words: Vec<&str> = line.split(*divider).map(str::trim).filter(|word| !word.is_empty()).collect();
         if words.len() < 2 || !words.iter().all(|word| is_name(word)) {
@@ -71,8 +105,11 @@ pub(super) fn read(text: &str, taker: &mut Taker<'_>) {
         let mut fields = Fields::default();
         for (name, value) in names.columns.iter().zip(&values) {
             let Some(name) = name else { continue };
-            if WHOLE.contains(name) {
-                fields.add(name, value);
+            if *name == "_ws.col.Time" && names.divider != WITHIN {
+                // A comma begins the fraction in many languages.
+                fields.add(name, &value.replace(WITHIN, "."));
+            } else if WHOLE.contains(name) || name.starts_with("_ws.col.") {
+                fields.add(name, value.trim_end_matches([' ', '|']));
             } else {
                 value.split(WITHIN).for_each(|value| fields.add(name, value.trim()));
             }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::table::{TYPES, named};
-use super::{Fields, Header, address, number};
+use super::{Fields, Header, number};
 
 /// What tcpdump calls response codes (`print-domain.c`), by number.
 const RESPONSE_CODES: [&str; 11] = [
@@ -447,9 +447,10 @@ fn row(fields: &Fields, own: Option<Header>) -> Option<String> {
         ports.map_or((String::new(), String::new()), |(from, to)| (format!(" {from}"), format!(" {to}")));
     let time = fields.time();
     let time = if time.is_empty() { return None } else { time };
+    // No frame has 0 bytes: that is how a row without its length is written.
     let length = fields.number("frame.len").unwrap_or(0);
     let (source, destination) = ends;
-    let is_told = [source, destination].iter().all(|end| address(end).is_some() || end.contains(':'));
+    let is_told = [source, destination].iter().all(|end| !end.contains(char::is_whitespace));
     is_told.then(|| format!("{time}{source}{from} → {destination}{to} {protocol} {length} {info}"))
 }
 

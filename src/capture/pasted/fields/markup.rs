@@ -1,8 +1,8 @@
-//! Reads `tshark -T pdml`: tags of fields with their names and values.
+//! Reads `tshark -T pdml`, tags of fields with their names and values, and `-T psml`, the columns of the list as tags.
 
 use std::borrow::Cow;
 
-use super::{Fields, Taker};
+use super::{Fields, Taker, columns};
 
 const BEGIN: &str = "<packet>";
 const END: &str = "</packet>";
@@ -12,6 +12,9 @@ const ENTITIES: [(&str, &str); 5] =
 
 /// Hands on the packets of a text.
 pub(super) fn read(text: &str, taker: &mut Taker<'_>) {
+    let structure = text.split_once("<structure>").and_then(|(_, text)| text.split_once("</structure>"));
+    let titles: Vec<_> = structure
+        .map_or_else(Vec::new, |(titles, _)| sections(titles).map(|title| columns::title(&title)).collect());
     let mut rest = text;
     while let Some((_, packet)) = rest.split_once(BEGIN) {
         let Some((packet, after)) = packet.split_once(END) else {
@@ -26,8 +29,18 @@ pub(super) fn read(text: &str, taker: &mut Taker<'_>) {
                 fields.add(name, &plain(value));
             }
         }
+        for (title, value) in titles.iter().zip(sections(packet)) {
+            if let Some(title) = title {
+                fields.add(title, &value);
+            }
+        }
         taker.take(&fields);
     }
+}
+
+/// What stands in the tags of a row's columns.
+fn sections(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    text.split("<section>").skip(1).map(|section| plain(section.split("</section>").next().unwrap_or("")))
 }
 
 /// What stands behind `NAME=` in a tag. Quotation marks within a value are entities.
