@@ -388,3 +388,35 @@ fn bytes_whose_packet_was_cut_away_are_told() {
         damage(&index)
     );
 }
+
+/// How the question for a.example is exported as an array of C: RFC 894 frame, IPv4, UDP.
+const FRAME: &str = "0x02, 0x00, 0x00, 0x00, 0x00, 0x53, 0x02, 0x00, /* .......S */\n0x00, 0x00, 0x00, 0x0a, 0x08, 0x00, 0x45, 0x00, /* ......E. */\n\
+    0x00, 0x37, 0x1e, 0x37, 0x40, 0x00, 0x40, 0x11,\n0x00, 0x00, 0xc0, 0x00, 0x02, 0x0a, 0xc6, 0x33,\n0x64, 0x35, 0x9c, 0x41, 0x00, 0x35, 0x00, 0x23,\n\
+    0x00, 0x00, 0x10, 0x05, 0x01, 0x00, 0x00, 0x01,\n0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x61,\n0x07, 0x65, 0x78, 0x61, 0x6d, 0x70, 0x6c, 0x65,\n\
+    0x00, 0x00, 0x01, 0x00, 0x01                    /* ..... */\n";
+
+#[test]
+fn arrays_of_frames_are_read_and_those_of_streams_are_not() {
+    for name in ["static const unsigned char pkt1[69]", "unsigned char packet_bytes[]"] {
+        let index = index(&format!("8 frames:\n\n/* Frame (69 bytes) */\n{name} = {{\n{FRAME}}};\n"));
+        assert_eq!(index.len(), 1, "{name}");
+        let expected = ("192.0.2.10".to_owned(), 40_001, "198.51.100.53".to_owned(), 53);
+        assert_eq!(ends(&packet(&index, 0)), expected);
+        assert_eq!(packet(&index, 0).dns().map(|row| row.header.id), Some(0x1005));
+    }
+    for name in ["char peer0_0[]", "static const unsigned char pkt1_1[69]"] {
+        let text = format!("/* Packet 3 */\n{name} = {{\n{FRAME}}};\n");
+        assert!(capture::open_text("text", text.into_bytes()).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_buffer_shown_in_brief_gives_its_packets() {
+    let text = "edge#show monitor capture CAP buffer brief\n #   size   timestamp     source             destination      dscp    protocol\n\
+        \x20  0   98     0.000000   192.0.2.10       ->  198.51.100.80    0  BE   ICMP\n\
+        \x20  1   75     0.000027   192.0.2.10       ->  198.51.100.53    46 EF   UDP\n";
+    let index = index(text);
+    assert_eq!(index.len(), 2);
+    assert_eq!(packet(&index, 0).destination_address().to_string(), "198.51.100.80");
+    assert!(damage(&index).is_empty());
+}

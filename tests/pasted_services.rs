@@ -336,3 +336,53 @@ fn a_printed_error_about_a_ping_refuses_it() {
                 15:22:42.705815 IP 192.0.2.1 > 192.0.2.40: ICMP host 198.51.100.110 unreachable - admin prohibited, length 92\n";
     assert_eq!(outcomes(text), [(Kind::Echo, Outcome::RefusedByIcmp(false, 3, 10))]);
 }
+
+/// A call by SIP that fails and a question behind it: for a spreadsheet, as tags, and as ngrep prints them.
+#[test]
+fn one_exchange_is_read_alike_in_every_form() {
+    const SAID: [(&str, bool, &str); 4] = [
+        ("0,000000", true, "Request: INVITE sip:100@example.org"),
+        ("2,011000", false, "Status: 503 Service Unavailable"),
+        ("2,013000", true, "Request: ACK sip:100@example.org"),
+        ("6,500000", true, "Request: OPTIONS sip:example.org"),
+    ];
+    let ends_of =
+        |to: bool| if to { ("192.0.2.44", "198.51.100.60") } else { ("198.51.100.60", "192.0.2.44") };
+    let rows = |row: &dyn Fn(usize, &str, (&str, &str), &str) -> String| -> String {
+        SAID.iter().enumerate().map(|(at, (time, to, told))| row(at + 1, time, ends_of(*to), told)).collect()
+    };
+    let spreadsheet = "\u{feff}Nr.;Zeit;Quelle;Ziel;Protokoll;Länge;Info\n".to_owned()
+        + &rows(&|at, time, (from, to), told| format!("{at};{time};{from};{to};SIP;288;\"{told} |\"\n"));
+    let titles = ["No.", "Time", "Source", "Destination", "Protocol", "Length", "Info"]
+        .map(|title| format!("<section>{title}</section>\n"));
+    let tags = format!("<psml version=\"0\">\n<structure>\n{}</structure>\n", titles.concat())
+        + &rows(&|at, time, (from, to), told| {
+            let cells = [at.to_string().as_str(), &time.replace(',', "."), from, to, "SIP", "288", told]
+                .map(|cell| format!("<section>{cell}</section>\n"));
+            format!("<packet>\n{}</packet>\n", cells.concat())
+        });
+    let spoken = |told: &str| match (told.strip_prefix("Request: "), told.strip_prefix("Status: ")) {
+        (Some(line), _) => format!("{line} SIP/2.0"),
+        (_, Some(status)) => format!("SIP/2.0 {status}"),
+        _ => told.to_owned(),
+    };
+    let heard = "interface: any\nfilter: ( udp port 5060 )\n####\n".to_owned()
+        + &rows(&|at, time, (from, to), told| {
+            let time = format!("2026/03/03 10:15:2{}", time.replace(',', "."));
+            format!(
+                "U {time} {from}:5060 -> {to}:5060 #{at}\n{}.\nVia: SIP/2.0/UDP 192.0.2.44:5060.\n.\n\n",
+                spoken(told)
+            )
+        });
+    for text in [spreadsheet, tags, heard] {
+        let (index, all) = attempts(&text);
+        assert_eq!(index.len(), 4, "{text}");
+        let ends: Vec<_> = all.iter().map(|own| (own.client.0.to_string(), own.outcome)).collect();
+        let client = || "192.0.2.44".to_owned();
+        // The ACK asks for nothing, and nothing answers OPTIONS but its own answer.
+        let [(failed, Outcome::Fails(503)), (open, Outcome::Undetermined)] = ends.as_slice() else {
+            panic!("{ends:?} of {text}")
+        };
+        assert_eq!((failed, open), (&client(), &client()));
+    }
+}

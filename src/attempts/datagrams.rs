@@ -223,7 +223,7 @@ impl Datagrams {
             let server = if kind == Kind::Tftp { (from.0, 69) } else { from };
             let line = if packet.is_text() { packet.printed() } else { None };
             let role = match line {
-                Some(line) => Role::Answers(0, printed::datagram(kind, line.told())),
+                Some(line) => self.resolved(printed::role(kind, line.told(), false), kind, to, server),
                 None if packet.is_text() => Role::Answers(0, Says::Served),
                 None => exchange::role(kind, payload, false),
             };
@@ -252,7 +252,12 @@ impl Datagrams {
             (Kind::Udp, known) if known != Kind::Udp && to.1 > SYSTEM_PORT_MAX => return,
             (Kind::Udp, _) if packet.protocol() != ProtocolId::UDP => return,
             (kind, _) => {
-                (kind, if packet.is_text() { Role::Asks(0) } else { exchange::role(kind, payload, true) })
+                let line = if packet.is_text() { packet.printed() } else { None };
+                let role = line.map_or_else(
+                    || exchange::role(kind, payload, true),
+                    |line| printed::role(kind, line.told(), true),
+                );
+                (kind, role)
             }
         };
         match role {
@@ -265,6 +270,16 @@ impl Datagrams {
             let all = if kind == Kind::Udp { &mut self.one_way } else { &mut self.notices };
             all.note(packet.id);
         }
+    }
+
+    /// A printed answer that does not say what it answers is one to the newest request of its flow, an open one first.
+    fn resolved(&self, role: Role, kind: Kind, client: End, server: End) -> Role {
+        let Role::Answers(0, says) = role else { return role };
+        let asked = printed::SIP_IDS.filter(|_| kind == Kind::Sip).filter_map(|id| {
+            let own = self.all.get(*self.table.get(&(kind, client, server, id))? as usize)?;
+            Some((own.answer.is_none(), own.last.packet, id))
+        });
+        Role::Answers(asked.max().map_or(0, |(.., id)| id), says)
     }
 
     /// Takes a datagram of a transfer: blocks are of one size but for the last one.

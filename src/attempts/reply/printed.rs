@@ -3,7 +3,7 @@
 use super::codes::said;
 use super::{Code, Said};
 use crate::attempts::Kind;
-use crate::attempts::exchange::Says;
+use crate::attempts::exchange::{Role, Says};
 
 /// Words of a line and the code they stand for; the protocol is that of the port.
 static WORDS: &[(Kind, &str, &str)] = &[
@@ -108,8 +108,53 @@ fn ntp(told: &str) -> Says {
     if is_unset || stratum.is_some_and(|stratum| stratum >= 16) { Says::NoTime } else { Says::Served }
 }
 
+/// Methods of SIP that are answered (RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086). An ACK is not.
+const SIP_METHODS: [&str; 13] = [
+    "INVITE",
+    "REGISTER",
+    "OPTIONS",
+    "BYE",
+    "CANCEL",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "PUBLISH",
+    "MESSAGE",
+    "REFER",
+    "INFO",
+    "UPDATE",
+    "PRACK",
+];
+/// Numbers that tell requests of SIP apart where only methods are printed; 0 is an answer of which not even that is.
+pub const SIP_IDS: std::ops::RangeInclusive<u64> = 1..=SIP_METHODS.len() as u64;
+
+/// What a printed datagram is to its service, going to the service's port or coming from it.
+pub fn role(kind: Kind, told: &str, to_server: bool) -> Role {
+    if kind != Kind::Sip {
+        return if to_server { Role::Asks(0) } else { Role::Answers(0, datagram(kind, told)) };
+    }
+    let number = |words: &str| {
+        let method = SIP_METHODS.iter().position(|method| words.starts_with(method));
+        method.map_or(0, |at| at as u64 + 1)
+    };
+    if let Some((_, status)) = told
+        .split_once("Status: ")
+        .or_else(|| told.split_once("SIP/2.0 "))
+        .filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        // `200 OK (OPTIONS)`
+        let method = status.split_once('(').map_or("", |(_, method)| method);
+        return Role::Answers(number(method), datagram(kind, told));
+    }
+    let request =
+        told.split_once("Request: ").or_else(|| told.split_once("SIP: ")).map_or(told, |(_, words)| words);
+    match number(request) {
+        0 if request.starts_with("ACK ") => Role::Neither,
+        id => Role::Asks(id),
+    }
+}
+
 /// What a printed datagram of a server says.
-pub fn datagram(kind: Kind, told: &str) -> Says {
+fn datagram(kind: Kind, told: &str) -> Says {
     if kind == Kind::Ntp {
         return ntp(told);
     }
