@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 pub use connection::{Connection, End, Ends, Known, Seen, Sent, ahead};
 use row::Row;
-pub(crate) use row::printed_length;
+pub(crate) use row::told_length;
 
 use crate::index::{Index, Packet, PacketId, SourceId};
 use crate::time::Nanos;

@@ -293,6 +293,10 @@ impl<'i> Packet<'i> {
     pub fn original(&self) -> u32 {
         column(self.segment.originals(), self.row)
     }
+    /// Length of the frame in bytes; of text only where it is printed.
+    pub fn told_length(&self) -> Option<u32> {
+        if self.is_text() { self.printed()?.head.link.length } else { Some(self.original()) }
+    }
     /// Source address.
     pub fn source_address(&self) -> Address {
         self.segment.address(column(&self.segment.source_address, self.row))

@@ -380,7 +380,7 @@ fn an_acceptance_that_does_not_arrive_is_a_failure_of_who_asked() {
     let examined = scene(1, None);
     assert!(examined.findings.is_empty(), "{:?}", examined.findings);
     let coverage = examined.coverage.sentences().join(" ");
-    assert!(coverage.contains("(8 of 16 answered, 8 accepted and not used)"), "{coverage}");
+    assert!(coverage.contains("(8 of 16 answered, 8 accepted without data seen)"), "{coverage}");
 }
 
 /// Uploads of which the server gets the beginning and the end, and says so; what is missing may come later.

@@ -420,3 +420,17 @@ fn a_buffer_shown_in_brief_gives_its_packets() {
     assert_eq!(packet(&index, 0).destination_address().to_string(), "198.51.100.80");
     assert!(damage(&index).is_empty());
 }
+
+#[test]
+fn what_columns_do_not_hold_is_not_said() {
+    let text = "frame.number\tframe.time_relative\tip.src\tudp.srcport\tip.dst\tudp.dstport\tdns.id\tdns.flags.response\tdns.flags.rcode\tdns.qry.name\tdns.a\n\
+        1\t0.000000000\t192.0.2.10\t40001\t198.51.100.53\t53\t0x5b27\t0\t\twww.example.org\t\n\
+        2\t0.003000000\t198.51.100.53\t53\t192.0.2.10\t40001\t0x5b27\t1\t0\twww.example.org\t203.0.113.80\n";
+    let (index, evidence, _) = judge(text);
+    let row = packet(&index, 0).dns().copied().unwrap();
+    assert_eq!((row.asked_type(), row.header.id), (None, 0x5b27));
+    assert!(packet(&index, 1).summary().contains("203.0.113.80"), "{}", packet(&index, 1).summary());
+    assert_eq!(packet(&index, 0).told_length(), None);
+    let outcomes: Vec<_> = evidence.transactions.iter().map(|own| own.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Answered]);
+}

@@ -6,6 +6,8 @@ use crate::decode::Transport;
 use crate::index::Packet;
 use crate::protocols::tls;
 
+/// TCP's flag PSH (RFC 9293 §3.1).
+const PUSH: u8 = 8;
 /// Names of protocols behind which tcpdump prints what is said, and how rows of lists begin with it.
 const MARKS: [&str; 4] = [": HTTP: ", ": SMTP: ", ": FTP: ", ": RTSP: "];
 const SPEAKERS: [&str; 5] = ["S: ", "C: ", "Response: ", "Request: ", "Reply: "];
@@ -47,7 +49,8 @@ pub struct Printed<'p> {
 /// Reads a packet that is text; `None` for packets that are bytes.
 pub fn of<'i>(packet: &Packet<'i>) -> Option<Printed<'i>> {
     let line = packet.printed()?;
-    let length = connections::printed_length(&line);
+    let told_length = connections::told_length(&line);
+    let length = told_length.unwrap_or(0);
     let told = line.told();
     let said = said(line.column, told);
     let is_list = !line.column.is_empty();
@@ -59,8 +62,12 @@ pub fn of<'i>(packet: &Packet<'i>) -> Option<Printed<'i>> {
             "TCP" => said != Said::Nothing || told.contains(PIECE),
             _ => is_tcp,
         };
+    // What is pushed is data; of a list's rows the column tells.
+    let is_pushed = !is_list
+        && told_length.is_none()
+        && matches!(line.transport, Transport::Tcp { flags, .. } if flags & PUSH != 0);
     Some(Printed {
-        has_data: length > 0 || is_carried,
+        has_data: length > 0 || is_carried || is_pushed,
         length,
         is_placed: !is_carried && length > 0 && tells_place(told),
         is_repeat: told.contains("Retransmission]") || told.contains("[TCP Out-Of-Order]"),

@@ -125,11 +125,17 @@ fn stated(decoded: &Decoded<'_>) -> u32 {
 
 /// The `length` that a printed segment ends with, or what `tcp 33` says.
 pub(crate) fn printed_length(line: &Line<'_>) -> u32 {
+    told_length(line).unwrap_or(0)
+}
+
+/// The same; nothing where neither it nor a range of sequence numbers (`seq 1:140`) is printed.
+pub(crate) fn told_length(line: &Line<'_>) -> Option<u32> {
+    let mut range = None;
     let mut words = line.body().split_ascii_whitespace();
     while let Some(word) = words.next() {
         // In lists.
         if let Some(length) = word.strip_prefix("Len=").and_then(|number| number.parse().ok()) {
-            return length;
+            return Some(length);
         }
         // `P 1:15(14)`, as versions up to 3.9 print it.
         let old = word.strip_suffix(')').and_then(|word| word.split_once('('));
@@ -138,14 +144,19 @@ pub(crate) fn printed_length(line: &Line<'_>) -> u32 {
             && range.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
             && let Ok(length) = length.parse()
         {
-            return length;
+            return Some(length);
+        }
+        if word == "seq" {
+            let ends = words.next().unwrap_or_default().trim_end_matches(',').split_once(':');
+            let ends = ends.and_then(|(from, to)| from.parse::<u32>().ok().zip(to.parse::<u32>().ok()));
+            range = ends.map(|(from, to)| to.wrapping_sub(from)).or(range);
         }
         if word == "length" || word == "tcp" {
             let number = words.next().unwrap_or_default().trim_end_matches([':', ',', ')']);
             if let Ok(length) = number.parse() {
-                return length;
+                return Some(length);
             }
         }
     }
-    0
+    range
 }

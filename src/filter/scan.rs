@@ -6,6 +6,7 @@ use super::expression::{Check, Expression, Test, Transform};
 use super::fields::{Column, Direction, DnsField, Family, HeaderField, Source, StreamField, Word};
 use super::matcher::{Matcher, Scalar};
 use super::values;
+use crate::capture::Format;
 use crate::decode::Address;
 use crate::index::Packet;
 use crate::index::segment::{DnsRow, flags};
@@ -385,6 +386,8 @@ impl<'c> Columns<'c> {
     fn numbers(&self, column: Column, ranges: &[(i64, i64)], negate: bool, view: &View<'_>) -> Option<Mask> {
         let has = |value: i64| ranges.iter().any(|(a, b)| (*a..=*b).contains(&value)) != negate;
         match column {
+            // Printed packets have the length that is printed, if one is.
+            Column::Original | Column::Captured if view.source.metadata.format == Format::Transcript => None,
             Column::Original => Some(words(self.original, |value| has(i64::from(value)))),
             Column::Captured => Some(words(self.captured, |value| has(i64::from(value)))),
             Column::Time => Some(words(self.time_ns, has)),

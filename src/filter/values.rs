@@ -341,8 +341,8 @@ fn ports(direction: Direction, source: u16, destination: u16, visit: Visit<'_>) 
 fn column_value(column: Column, packet: &Packet<'_>, context: &Context<'_>) -> Option<i64> {
     Some(match column {
         Column::FrameNumber => packet.frame().0 as i64,
-        Column::Original => i64::from(packet.original()),
-        Column::Captured => i64::from(packet.captured()),
+        Column::Original => i64::from(packet.told_length()?),
+        Column::Captured => i64::from(Some(packet.captured()).filter(|_| !packet.is_text())?),
         Column::Time => packet.time_ns(),
         Column::TimeRelative => packet.time_ns().saturating_sub(first_time(context)),
         Column::TimeDelta => {

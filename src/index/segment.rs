@@ -111,10 +111,11 @@ impl DnsRow {
         self.marks & MALFORMED != 0
     }
 
-    /// The type asked for; `None` where the question was cut before it.
+    /// The type asked for; `None` where the question was cut before it, or is printed without it.
     pub fn asked_type(&self) -> Option<u16> {
-        // Type 0 is asked by nobody (RFC 6895 §3.1): in a cut question it stands for none.
-        let cut = self.question == 0 || self.is_malformed() && self.qtype == 0;
+        // Type 0 and class 0 are asked by nobody (RFC 6895 §3.1, §3.2): in a cut question, and where only the name is printed, they
+        // stand for none.
+        let cut = self.question == 0 || self.qtype == 0 && (self.is_malformed() || self.qclass == 0);
         (!cut).then_some(self.qtype)
     }
 

@@ -33,12 +33,11 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"null");
     }
     // A transcript prints the length of the payload; that of the frame only with `-e`.
-    if let Some(length) = packet.printed().and_then(|line| line.head.link.length) {
+    if let Some(length) = packet.told_length() {
         out.extend_from_slice(b",\"length\":");
         number(out, u64::from(length));
-    } else if !packet.is_text() {
-        out.extend_from_slice(b",\"length\":");
-        number(out, u64::from(packet.original()));
+    }
+    if !packet.is_text() {
         out.extend_from_slice(b",\"captured_length\":");
         number(out, u64::from(packet.captured()));
     }

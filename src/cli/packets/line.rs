@@ -16,6 +16,7 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
     } else {
         loaded.index.basis().moment(packet.time_ns())
     };
+    let length = packet.told_length().map_or_else(|| "–".to_owned(), |bytes| bytes.to_string());
     // Writing to memory cannot fail.
     let _ = writeln!(
         out,
@@ -23,7 +24,7 @@ pub(super) fn write(loaded: &Loaded, packet: &Packet<'_>, out: &mut Vec<u8>) {
         packet.source_address(),
         packet.destination_address(),
         packet.protocol().protocol().label,
-        packet.original(),
+        length,
         packet.summary()
     );
 }

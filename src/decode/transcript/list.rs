@@ -453,7 +453,8 @@ fn message(info: Word<'_>) -> Option<Dns<'_>> {
     let mut first = words.next();
     // Questions are separated by commas, and multicast DNS says how they want to be answered.
     let qtype = first.and_then(dns::names::type_number);
-    first = if qtype.is_some() { words.next() } else { None };
+    // Where the column of types was left out, the name stands alone.
+    first = if qtype.is_some() { words.next() } else { first.filter(|word| word.contains('.')) };
     let name = first.map(|name| name.trim_end_matches(',')).filter(|name| !name.is_empty());
     let mut counts = [u16::from(name.is_some() || response.is_some()), 0, 0, 0];
     if response.is_some() {
@@ -478,7 +479,7 @@ fn message(info: Word<'_>) -> Option<Dns<'_>> {
         header: dns::Header { id, flags, counts },
         name: name.map(|name| if name == "<Root>" { "." } else { name }),
         qtype: qtype.filter(|_| name.is_some()),
-        qclass: name.map(|_| 1),
+        qclass: qtype.and(name).map(|_| 1),
         tells_recursion: false,
         tells_id,
         answer_type: None,

@@ -48,7 +48,7 @@ impl Judged {
         let (served, attempts) = (thousands(self.served), thousands(self.attempts));
         let accepted = match self.accepted {
             0 => String::new(),
-            some => format!(", {} accepted and not used", thousands(some)),
+            some => format!(", {} accepted without data seen", thousands(some)),
         };
         let declined = match self.declined {
             0 => String::new(),

@@ -282,12 +282,20 @@ fn dns(fields: &Fields) -> Option<String> {
     let space = if word.is_empty() { "" } else { " " };
     let marks = [mark(0x0400, "*"), if flags & 0x0080 == 0 { "-" } else { "" }, mark(0x0200, "|")].concat();
     let count = |name: &'static str| fields.number(name).unwrap_or(0);
-    let answers = count("dns.count.answers");
+    // Where the number is not told, there are as many as stand there.
+    let listed =
+        ["dns.a", "dns.aaaa", "dns.cname"].map(|name| fields.all(name).count()).iter().sum::<usize>();
+    let answers = fields.number("dns.count.answers").unwrap_or(listed as u32);
     let (authorities, additional) = (count("dns.count.auth_rr"), count("dns.count.add_rr"));
     let mut records = String::new();
     let (mut four, mut six, mut names) =
         (fields.all("dns.a"), fields.all("dns.aaaa"), fields.all("dns.cname"));
-    for kind in fields.all("dns.resp.type").take(answers as usize).map(told_kind) {
+    let mut kinds: Vec<String> = fields.all("dns.resp.type").take(answers as usize).map(told_kind).collect();
+    if kinds.is_empty() {
+        let of = |name: &'static str, kind: &str| vec![kind.to_owned(); fields.all(name).count()];
+        kinds = [of("dns.cname", "CNAME"), of("dns.a", "A"), of("dns.aaaa", "AAAA")].concat();
+    }
+    for kind in kinds {
         let data = match kind.as_str() {
             "A" => four.next(),
             "AAAA" => six.next(),
@@ -490,14 +498,14 @@ fn info(fields: &Fields, carried: Option<u32>) -> Option<(String, String)> {
     }
     if fields.get("dns.id").is_some() && dns_flags(fields).is_none() {
         let id = fields.number("dns.id").unwrap_or(0);
-        let kind = fields.get("dns.qry.type").map_or("A".to_owned(), told_kind);
-        let name = fields.get("dns.qry.name").unwrap_or("");
+        let kind = fields.get("dns.qry.type").map_or(String::new(), |told| told_kind(told) + " ");
+        let name = fields.get("dns.qry.name").map_or("", |name| if name.contains('.') { name } else { "" });
         let code = fields.number("dns.flags.rcode").unwrap_or(0) as usize;
         let is_response = fields.number("dns.flags.response") == Some(1);
         let response = if is_response { " response" } else { "" };
         let word = RESPONSE_WORDS.get(code).filter(|word| is_response && !word.is_empty());
         let word = word.map_or(String::new(), |word| format!(" {word}"));
-        return told("DNS", format!("Standard query{response} 0x{id:04x}{word} {kind} {name}"));
+        return told("DNS", format!("Standard query{response} 0x{id:04x}{word} {kind}{name}"));
     }
     // Of a segment without flags a line would deny them.
     let has_flags = fields.get("tcp.flags").or(fields.get("tcp.flags.syn")).is_some();
