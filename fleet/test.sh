@@ -4,6 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 binary=${1:-target/release/portmortem}
 [ -x "$binary" ] || cargo build --release --locked
+binary=$(realpath "$binary")
 if ! command -v java >/dev/null 2>&1; then
     sudo=
     [ "$(id -u)" = 0 ] || sudo=sudo
@@ -20,4 +21,4 @@ fi
 "$place/bin/pip" install -q --require-hashes -r fleet/requirements.txt
 "$place/bin/ruff" format --check fleet
 "$place/bin/ruff" check fleet
-PORTMORTEM="$PWD/$binary" "$place/bin/python" fleet/tests/test_fleet.py
+PORTMORTEM="$binary" "$place/bin/python" fleet/tests/test_fleet.py
