@@ -343,15 +343,15 @@ fn a_rule_that_blocked_packets_is_told_in_place_of_silence() {
     let (index, _, found) = judge(&log("drop-smtp "));
     assert_eq!(packet(&index, 0).time_ns(), 1_742_454_427_000_000_000);
     let blocked: Vec<_> = found.iter().filter(|own| own.id == "blocked-by-filter").collect();
-    assert_eq!(blocked.len(), 1, "{found:?}");
+    assert_eq!(blocked.len(), 1);
     assert!(
         blocked[0].statement.contains("the rule of a packet filter that logs “drop-smtp” blocked 6 packets")
     );
-    assert!(!silence(&found), "{found:?}");
+    assert!(!silence(&found));
     // What a rule logs and does not name so may have passed.
     for prefix in ["mail ", ""] {
         let (_, _, found) = judge(&log(prefix));
-        assert!(silence(&found) && found.iter().all(|own| own.id != "blocked-by-filter"), "{found:?}");
+        assert!(silence(&found) && found.iter().all(|own| own.id != "blocked-by-filter"));
     }
 }
 
@@ -365,7 +365,7 @@ fn an_assessment_of_blocked_questions_names_the_rule() {
         })
         .concat();
     let (index, evidence, found) = judge(&text);
-    assert!(found.iter().all(|own| own.id != "unanswered-queries"), "{found:?}");
+    assert!(found.iter().all(|own| own.id != "unanswered-queries"));
     let input = findings::Input { index: &index, evidence: &evidence };
     let (_, assessments) = findings::examine(&input, &[], &[]);
     let leading = assessments.first().unwrap().leading();
@@ -433,4 +433,24 @@ fn what_columns_do_not_hold_is_not_said() {
     assert_eq!(packet(&index, 0).told_length(), None);
     let outcomes: Vec<_> = evidence.transactions.iter().map(|own| own.outcome).collect();
     assert_eq!(outcomes, [Outcome::Answered]);
+}
+
+/// Solaris' snoop prints names, times since the packet before, and messages of ICMP in words.
+#[test]
+fn every_row_of_a_numbered_list_is_read_or_named() {
+    let text = "  1   0.00000    app1 -> db1       TCP D=22 S=45570 Syn Seq=27541 Len=0 Win=64240 Options=<mss 1460>\n\
+        \x20 2   1.01706    app1 -> db1       TCP D=22 S=45570 Syn Seq=27541 Len=0 Win=64240 Options=<mss 1460>\n\
+        \x20 3   0.00006      gw -> app1      ICMP Destination unreachable (Host unreachable)\n\
+        \x20 4   0.00374    app1 -> web1      ICMP Echo request (ID: 29051 Sequence number: 1)\n\
+        \x20 5   0.00003    web1 -> app1      ICMP Echo reply (ID: 29051 Sequence number: 1)\n";
+    let (all, _, found) = judge(text);
+    assert_eq!((all.sources.len(), all.len()), (1, 5));
+    let times: Vec<i64> = (0..5).map(|at| packet(&all, at).time_ns() / 10_000).collect();
+    assert_eq!(times, [0, 101_706, 101_712, 102_086, 102_089]);
+    assert!(found.iter().any(|own| own.statement.to_string().contains("host unreachable")));
+    let strange = text.replace("ICMP Echo request (ID", "frobnicates (ID");
+    let all = index(&strange);
+    assert_eq!(all.len(), 4);
+    let told = damage(&all).join(" ");
+    assert!(told.contains("1 line looks like a packet") && told.contains("frobnicates"), "{told}");
 }

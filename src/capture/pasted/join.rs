@@ -102,6 +102,8 @@ pub(super) struct Joiner {
     pub headless: Unread,
     /// Quotations left out.
     pub quoted: u64,
+    /// The number of the last row of a list.
+    number: u64,
     /// The captures in the text.
     pub parts: Parts,
 }
@@ -122,6 +124,7 @@ impl Joiner {
             other: Unread::default(),
             headless: Unread::default(),
             quoted: 0,
+            number: 0,
             parts: Parts::default(),
         };
         let is_stamped = (0..lines.len()).any(|at| joiner.stamped(lines, at, 0).is_some());
@@ -483,6 +486,14 @@ impl Joiner {
         *self.seen.entry(words).or_insert(self.run) != self.run
     }
 
+    /// Whether a line has the next number of a list and an arrow between two words: a row that could not be read.
+    fn is_next_row(&self, line: &str) -> bool {
+        let mut words = line.split_whitespace();
+        let number = words.next().and_then(|word| word.parse::<u64>().ok());
+        let is_next = self.number > 0 && number.is_some() && number == self.number.checked_add(1);
+        is_next && words.any(crate::capture::transcript::is_arrow)
+    }
+
     /// A line on which no packet of tcpdump begins.
     fn other(&mut self, lines: &[Cow<'_, str>], at: usize, give: &mut dyn FnMut(Packet<'_>)) {
         let Some(line) = lines.get(at) else { return };
@@ -490,8 +501,13 @@ impl Joiner {
             self.headless.add(line);
         }
         let is_packet = find::looks_like_one(line) || find::is_of_other_protocol(line, &self.last);
-        self.parts.note(line, is_packet);
-        if let Some(row) = list::row(line) {
+        let row = list::row(line);
+        // A list goes on where its numbers do, whatever its times count from.
+        let number = row.and_then(|_| line.split_whitespace().next()?.parse::<u64>().ok());
+        let goes_on = row.is_some() && number.is_none_or(|number| self.number.checked_add(1) == Some(number));
+        self.number = number.unwrap_or(self.number);
+        self.parts.note(line, is_packet || goes_on);
+        if let Some(row) = row {
             let mut text = line.trim().to_owned();
             let mut dump = Dump::default();
             for detail in lines.iter().skip(at + 1).take(LINES_MAX) {
@@ -516,6 +532,9 @@ impl Joiner {
                 }),
                 None => give(Packet::printed(stamp, &text, part)),
             }
+        } else if self.is_next_row(line) {
+            self.number += 1;
+            self.unread.add(line);
         } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
             self.unread.add(line);
         } else if self.kind == Kind::Stamped && find::is_of_other_protocol(line, &self.last) {

@@ -121,8 +121,16 @@ fn buffered(line: &str) -> Option<Row<'_>> {
     })
 }
 
-/// Whether what follows the protocol is what Solaris' snoop prints there: a call, a reply, or ports.
+/// What Solaris' snoop begins messages of ICMP with.
+const SNOOP_ICMP: [&str; 5] =
+    ["Destination unreachable (", "Echo request", "Echo reply", "Time exceeded (", "Redirect ("];
+
+/// Whether what follows the protocol is what Solaris' snoop prints there: a call, a reply, ports, or a message of ICMP.
 fn is_snoop(line: &str, mut words: Words<'_>) -> bool {
+    let info = words.peek().and_then(|word| line.get(word.start..)).unwrap_or("");
+    if SNOOP_ICMP.iter().any(|begin| info.starts_with(begin)) {
+        return true;
+    }
     let Some(first) = words.next() else { return false };
     let is_call =
         matches!(first.text, "C" | "R") && line.get(first.end..).is_some_and(|rest| !rest.trim().is_empty());

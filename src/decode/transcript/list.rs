@@ -24,6 +24,9 @@ const RESPONSE_CODES: &[(&str, u16)] = &[
 /// What stands in brackets behind `Destination unreachable` and its code for IPv4 (`packet-icmp.c`).
 const UNREACHABLE: &[(&str, u8)] = &[
     ("Network unreachable)", 0),
+    ("Net unreachable)", 0),
+    ("Needs fragmentation", 4),
+    ("Communication administratively prohibited)", 13),
     ("Host unreachable)", 1),
     ("Protocol unreachable)", 2),
     ("Port unreachable)", 3),
