@@ -74,7 +74,10 @@ fn what_was_served_is_said_with_numbers() {
     assert_eq!(coverage.title(), "No failure among DNS, TCP port 443");
     let text = coverage.sentences().join(" ");
     assert!(text.contains("DNS (4 of 4 answered), TCP port 443 (1 of 1 answered)"), "{text}");
-    assert_eq!(Coverage::default().title(), "Nothing in it asks and is answered, so nothing was judged");
+    assert_eq!(
+        Coverage::default().title(),
+        "No exchange in it is of a kind that is followed, so nothing was judged"
+    );
 }
 
 /// The statement of the only finding of a rule.

@@ -454,3 +454,49 @@ fn every_row_of_a_numbered_list_is_read_or_named() {
     let told = damage(&all).join(" ");
     assert!(told.contains("1 line looks like a packet") && told.contains("frobnicates"), "{told}");
 }
+
+/// What Wireshark prints of a message of DHCP with its details: whose it is stands in them, not in the row above.
+#[test]
+fn details_of_a_lease_tell_whose_it_is() {
+    let message = |number: u8, seconds: &str, ends: [&str; 2], ports: [u16; 2], id: u8, told: &str| {
+        format!(
+            "No.     Time           Source                Destination           Protocol Length Info\n      {number} {seconds}       {}  {}  DHCP     323    DHCP x - Transaction ID 0x51c3aa0{id}\n\n\
+             Frame {number}: 323 bytes on wire (2584 bits), 323 bytes captured (2584 bits)\n    Epoch Time: 177253292{seconds}000 seconds\n    Frame Number: {number}\n\
+             Internet Protocol Version 4, Src: {}, Dst: {}\n    Total Length: 309\n    Identification: 0x9f76 (40822)\n    Time to Live: 64\n    Protocol: UDP (17)\n\
+             User Datagram Protocol, Src Port: {}, Dst Port: {}\n    Source Port: {}\n    Destination Port: {}\n    Length: 289\n\
+             Dynamic Host Configuration Protocol\n    Transaction ID: 0x51c3aa0{id}\n    Client MAC address: Made_00:00:0a (02:00:00:00:00:0a)\n{told}\n\n",
+            ends[0], ends[1], ends[0], ends[1], ports[0], ports[1], ports[0], ports[1],
+        )
+    };
+    let (asks, answers) = (["0.0.0.0", "255.255.255.255"], ["192.0.2.1", "255.255.255.255"]);
+    let server =
+        "    Option: (54) DHCP Server Identifier (192.0.2.1)\n        DHCP Server Identifier: 192.0.2.1";
+    let text = [
+        message(1, "2.000000", asks, [68, 67], 1, "        DHCP: Request (3)"),
+        message(2, "2.001100", answers, [67, 68], 1, &format!("        DHCP: NAK (6)\n{server}")),
+        message(3, "2.910000", asks, [68, 67], 2, "        DHCP: Discover (1)"),
+        message(
+            4,
+            "2.913400",
+            answers,
+            [67, 68],
+            2,
+            &format!("    Your (client) IP address: 192.0.2.131\n        DHCP: Offer (2)\n{server}"),
+        ),
+        message(5, "2.915000", asks, [68, 67], 2, &format!("        DHCP: Request (3)\n{server}")),
+        message(
+            6,
+            "2.917100",
+            answers,
+            [67, 68],
+            2,
+            &format!("    Your (client) IP address: 192.0.2.131\n        DHCP: ACK (5)\n{server}"),
+        ),
+    ];
+    let (index, evidence, _) = judge(&text.concat());
+    assert_eq!(index.len(), 6);
+    let all = &portmortem::attempts::Attempts::of(&evidence).all;
+    let told: Vec<_> = all.iter().map(|own| (own.client.0.to_string(), own.outcome.is_served())).collect();
+    let client = || "02:00:00:00:00:0a".to_owned();
+    assert_eq!(told, [(client(), false), (client(), true)]);
+}

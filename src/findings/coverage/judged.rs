@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::explained::is_served;
 use super::{OpenItem, OpenKind, Standing};
-use crate::attempts::{Kind, Outcome};
+use crate::attempts::{Attempt, Kind, Outcome};
 use crate::correlate::Outcome as Answer;
 use crate::correlate::episodes::is_error_code;
 use crate::decode::Address;
@@ -46,6 +46,12 @@ pub struct Judged {
     pub is_open: bool,
 }
 
+/// Whether an attempt is a datagram that a line prints without its contents, and something came back.
+pub(super) fn is_printed_exchange(facts: &Facts<'_>, own: &Attempt) -> bool {
+    let is_text = || facts.index.packet(own.first.packet).is_some_and(|packet| packet.is_text());
+    own.kind == Kind::Udp && own.outcome == Outcome::Answered && is_text()
+}
+
 /// Everything that asks and is answered, most attempts first.
 pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) -> Vec<Judged> {
     let mut tally: BTreeMap<Service, (u64, u64)> = BTreeMap::new();
@@ -68,7 +74,9 @@ pub(super) fn services(facts: &Facts<'_>, open: &[OpenItem], found: &[Finding]) 
     }
     let is_tried = |at: usize| facts.troubles.tried.binary_search(&(at as u32)).is_ok();
     for (_, own) in facts.attempts.all.iter().enumerate().filter(|(at, _)| !is_tried(*at)) {
-        if own.outcome == Outcome::OneDirection || !own.kind.answers() && own.kind != Kind::Tcp {
+        // Of printed datagrams whose contents are not printed it counts that something came back.
+        let is_exchange = own.kind.answers() || own.kind == Kind::Tcp || is_printed_exchange(facts, own);
+        if own.outcome == Outcome::OneDirection || !is_exchange {
             continue;
         }
         let service = Service::Of(own.kind, own.service.transport, own.service.port);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::explained::{Explained, is_served};
+use super::judged::is_printed_exchange;
 use super::{Ends, OpenItem, OpenKind};
 use crate::attempts::datagrams::TRACE_TTL_MAX;
 use crate::attempts::{self, Face};
@@ -156,7 +157,10 @@ pub(super) fn collect(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &
         (OpenKind::OneWay, &followed.one_way),
     ];
     // What an ICMP error is about did arrive where that came from.
-    let about: HashSet<PacketId> = facts.errors.iter().filter_map(|error| error.about).collect();
+    let mut about: HashSet<PacketId> = facts.errors.iter().filter_map(|error| error.about).collect();
+    // So did what something came back to.
+    let answered = facts.attempts.all.iter().filter(|own| is_printed_exchange(facts, own));
+    about.extend(answered.flat_map(|own| [own.first.packet, own.last.packet]));
     for (kind, unseen) in unseen {
         let left: Vec<PacketId> = match kind {
             OpenKind::Notices | OpenKind::OneWay => {

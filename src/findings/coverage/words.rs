@@ -282,6 +282,9 @@ impl OpenItem {
     }
 }
 
+/// What is said where there is nothing to judge.
+const NOTHING_JUDGED: &str = "No exchange in it is of a kind that is followed, so nothing was judged";
+
 impl Coverage {
     /// Services without anything open.
     fn unfailing(&self) -> impl Iterator<Item = &Judged> {
@@ -368,7 +371,7 @@ impl Coverage {
     pub fn judgement(&self) -> Vec<String> {
         let verdict = self.verdict().or_else(|| {
             let nothing = self.judged.is_empty() && self.packets > 0;
-            nothing.then(|| "Nothing in it asks and is answered, so nothing was judged".to_owned())
+            nothing.then(|| NOTHING_JUDGED.to_owned())
         });
         let all =
             [self.seen_words(), verdict, self.partly_words(), self.ordinary_words(), self.unseen_words()];
@@ -389,7 +392,7 @@ impl Coverage {
             (Some(unread), _) => unread,
             (None, Some(first)) if more > 0 => format!("Seen, not assessed: {first}, and {more} more"),
             (None, Some(first)) => format!("Seen, not assessed: {first}"),
-            (None, None) => "Nothing in it asks and is answered, so nothing was judged".to_owned(),
+            (None, None) => self.partly_words().unwrap_or_else(|| NOTHING_JUDGED.to_owned()),
         };
         let both = format!("{told}; no failure among {}", listed(&names, SERVICES_MAX));
         if names.is_empty() || both.chars().count() > TITLE_MAX { clipped(&told) } else { both }

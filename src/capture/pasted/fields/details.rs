@@ -75,7 +75,8 @@ impl Reader {
         let Some((_, _, name)) = known else { return };
         let is_there = self.fields.get(name).is_some();
         // What is quoted comes again; of the parts of one header only the first counts.
-        if is_there && !matches!(self.section, "ip" | "ipv6" | "udp" | "tcp") {
+        let is_list = *name == "dhcp.option.domain_name_server";
+        if is_there && !is_list && !matches!(self.section, "ip" | "ipv6" | "udp" | "tcp") {
             return;
         }
         self.aligned(name);
@@ -196,11 +197,12 @@ fn valued(name: &str, value: &str) -> String {
         name,
         "frame.time" | "sip.Request-Line" | "sip.Status-Line" | "tls.handshake.extensions_server_name"
     ) || name.starts_with("arp.") && name != "arp.opcode"
+        || name == "dhcp.hw.mac_addr"
     {
         return value
             .trim()
             .rsplit_once(" (")
-            .filter(|_| name.starts_with("arp."))
+            .filter(|_| name.starts_with("arp.") || name == "dhcp.hw.mac_addr")
             .map_or(value.trim(), |(_, inner)| inner.trim_end_matches(')'))
             .to_owned();
     }

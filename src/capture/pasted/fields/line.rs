@@ -197,11 +197,37 @@ fn carried(fields: &Fields, protocol: Option<u32>) -> String {
         Some(6) => segment(fields),
         Some(17) => dns(fields).unwrap_or_else(|| {
             let length = fields.number("udp.length").map_or(0, |length| length.saturating_sub(8));
-            time_service(fields, length).unwrap_or_else(|| format!("UDP, length {length}"))
+            let told = lease(fields).or_else(|| time_service(fields, length));
+            told.unwrap_or_else(|| format!("UDP, length {length}"))
         }),
         Some(number) => format!("ip-proto-{number} 0"),
         None => "ip".to_owned(),
     }
+}
+
+/// What `-v` prints of a message of DHCP whose client is told (`print-bootp.c`).
+fn lease(fields: &Fields) -> Option<String> {
+    let kind = fields.number("dhcp.option.dhcp").and_then(|kind| DHCP.get(kind as usize))?;
+    let client = fields.get("dhcp.hw.mac_addr")?;
+    let id = fields.get("dhcp.id").unwrap_or("0x0");
+    let mut text = format!("BOOTP/DHCP, DHCP {kind}, xid {id}\n\t  Client-Ethernet-Address {client}");
+    if let Some(own) = fields.get("dhcp.ip.your").filter(|own| *own != "0.0.0.0") {
+        write!(text, "\n\t  Your-IP {own}").unwrap_or_default();
+    }
+    write!(text, "\n\t    DHCP-Message (53), length 1: {kind}").unwrap_or_default();
+    for (name, option) in [
+        ("dhcp.option.requested_ip_address", "Requested-IP (50)"),
+        ("dhcp.option.dhcp_server_id", "Server-ID (54)"),
+        ("dhcp.option.router", "Default-Gateway (3)"),
+        ("dhcp.option.domain_name_server", "Domain-Name-Server (6)"),
+    ] {
+        let told: Vec<&str> = fields.all(name).collect();
+        if !told.is_empty() {
+            write!(text, "\n\t    {option}, length {}: {}", told.len() * 4, told.join(","))
+                .unwrap_or_default();
+        }
+    }
+    Some(text)
 }
 
 /// What `-v` prints of a message of NTP.
@@ -492,7 +518,8 @@ fn info(fields: &Fields, carried: Option<u32>) -> Option<(String, String)> {
         let name = name.map_or(String::new(), |name| format!(" (SNI={name})"));
         return told("TLSv1.2", format!("{message}{name}"));
     }
-    if let Some(kind) = fields.number("dhcp.option.dhcp").and_then(|kind| DHCP.get(kind as usize).copied()) {
+    let kind = fields.number("dhcp.option.dhcp").and_then(|kind| DHCP.get(kind as usize).copied());
+    if let Some(kind) = kind.filter(|_| fields.get("dhcp.hw.mac_addr").is_none()) {
         let id = fields.get("dhcp.id").unwrap_or("0x0");
         return told("DHCP", format!("DHCP {kind} - Transaction ID {id}"));
     }
