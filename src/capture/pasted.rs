@@ -8,6 +8,7 @@ mod characters;
 mod dump;
 mod fields;
 mod find;
+mod halves;
 mod join;
 mod list;
 mod marks;
@@ -155,9 +156,11 @@ fn prepare_lines(text: &str, bytes: &[u8]) -> Prepared {
         }
         let cleaned: Vec<Vec<Cow<'_, str>>> =
             shares.into_par_iter().map(|(share, is_last)| cleaned(share, is_last)).collect();
+        let known = lines.len();
         for cleaned in cleaned {
             lines.extend(cleaned);
         }
+        halves::join(lines.get_mut(known.saturating_sub(1)..).unwrap_or_default());
         let joiner = joiner.get_or_insert_with(|| Joiner::new(&lines));
         let used = joiner.run(&lines, rest.is_empty(), &mut |packet| prepared.push(&packet, bytes));
         lines.drain(..used.min(lines.len()));

@@ -33,12 +33,29 @@ fn moment_in(prefix: &str) -> Option<Stamp> {
         before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'-')
     };
     let digits = prefix.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(at, _)| at);
-    digits.filter(begins).find_map(|at| {
-        let text = prefix.get(at..)?;
-        // What closes behind it is no part of it: `[2024-05-14T13:24:32Z]`.
-        let end = text.find([']', ')', '"', '|']).unwrap_or(text.len());
-        moment(text.get(..end)?)
-    })
+    digits
+        .filter(begins)
+        .find_map(|at| {
+            let text = prefix.get(at..)?;
+            // What closes behind it is no part of it: `[2024-05-14T13:24:32Z]`.
+            let end = text.find([']', ')', '"', '|']).unwrap_or(text.len());
+            moment(text.get(..end)?)
+        })
+        .or_else(|| with_year_behind(prefix))
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// `Tue Mar  3 10:15:22 2026`, as C's `ctime` and OpenWrt's log have it: in the zone of whoever wrote it.
+fn with_year_behind(prefix: &str) -> Option<Stamp> {
+    let mut words = prefix.split_whitespace().skip_while(|word| !MONTHS.contains(word));
+    let month = MONTHS.iter().position(|month| Some(*month) == words.clone().next())? + 1;
+    let day: u8 = words.nth(1)?.parse().ok()?;
+    let clock = words.next()?;
+    let year =
+        words.next().filter(|year| year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()))?;
+    moment(&format!("{year}-{month:02}-{day:02} {clock} "))
 }
 
 #[cfg(test)]
@@ -52,6 +69,7 @@ mod tests {
         assert_eq!(dated("[pod/x] 2024-05-14T13:24:32.192600012Z ", clock), Stamp::Date(at_ns));
         assert_eq!(dated("2024-05-14 13:24:33 host: ", clock), Stamp::Local(at_ns));
         assert_eq!(dated("2024-05-14T11:24:32.192600012Z ", clock), clock);
+        assert_eq!(dated("Tue May 14 13:24:32 2024 daemon.info tcpdump[9]: ", clock), Stamp::Local(at_ns));
         assert_eq!(dated("May 14 13:24:32 host tcpdump[9]: ", clock), clock);
         let late = Stamp::Clock(86_399_900_000_000);
         assert_eq!(dated("2024-05-15T00:00:00.1Z ", late), Stamp::Date(1_715_731_199_900_000_000));
