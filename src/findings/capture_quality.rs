@@ -14,9 +14,19 @@ pub static RULE: Rule = Rule {
     doc: "One direction only, packets dropped while capturing, damage in the file, packets cut by the snap length, times that \
           run backwards, copies from a mirror port, a capture filter that hides ICMP errors (`port 53` drops them, they have \
           no ports), recorded or, where queries stay unanswered, to be guessed because no packet has another port. Each limits what absence means. Low for \
-          one-sided and dropped packets and a recorded filter, otherwise info.",
+          one-sided and dropped packets, and for a recorded filter where something failed, otherwise info.",
     run,
 };
+
+/// Whether the ports that a filter names are such ones.
+fn names_only(filter: &str, is_one: impl Fn(u16) -> bool) -> bool {
+    let numbers = filter.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| match word {
+        "domain" => Some(53),
+        number => number.parse::<u16>().ok(),
+    });
+    let mut ports = numbers.peekable();
+    ports.peek().is_some() && ports.all(is_one)
+}
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -65,12 +75,21 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
             .filter_map(|i| i.filter.as_deref())
             .find(|filter| leaves_out(filter) && (silent || filter.contains("port")));
         if let Some(filter) = hidden {
-            let text = format!(
-                "The capture filter `{}` hides ICMP errors, which have no ports; `{}` shows them",
-                crate::text::escape(filter),
+            // What shows errors besides must still show what the filter was for.
+            let is_of_dns = names_only(filter, |port| facts.index.settings.is_dns_port(port));
+            let own = crate::text::escape(filter);
+            let better = if is_of_dns {
                 facts.index.settings.capture_filter()
+            } else {
+                format!("({own}) or icmp or icmp6")
+            };
+            let text = format!(
+                "The capture filter `{own}` hides ICMP errors, which have no ports; `{better}` shows them"
             );
-            add(Severity::Low, text, source.packet(0).into_iter().collect(), u64::from(source.packets), "");
+            // Where nothing failed, nothing was missed for want of an error.
+            let has_failed = silent || facts.troubles.all.iter().any(|own| own.severity > Severity::Info);
+            let severity = if has_failed { Severity::Low } else { Severity::Info };
+            add(severity, text, source.packet(0).into_iter().collect(), u64::from(source.packets), "");
         }
     }
     // It matters only where silence is told; a recorded filter is told above.
