@@ -447,7 +447,7 @@ fn every_row_of_a_numbered_list_is_read_or_named() {
     assert_eq!((all.sources.len(), all.len()), (1, 5));
     let times: Vec<i64> = (0..5).map(|at| packet(&all, at).time_ns() / 10_000).collect();
     assert_eq!(times, [0, 101_706, 101_712, 102_086, 102_089]);
-    assert!(found.iter().any(|own| own.statement.to_string().contains("host unreachable")));
+    assert!(found.iter().any(|own| own.statement.contains("host unreachable")));
     let strange = text.replace("ICMP Echo request (ID", "frobnicates (ID");
     let all = index(&strange);
     assert_eq!(all.len(), 4);

@@ -337,6 +337,9 @@ fn a_printed_error_about_a_ping_refuses_it() {
     assert_eq!(outcomes(text), [(Kind::Echo, Outcome::RefusedByIcmp(false, 3, 10))]);
 }
 
+/// How a row is written: its number, time, ends, and what is told.
+type RowOf<'r> = &'r dyn Fn(usize, &str, (&str, &str), &str) -> String;
+
 /// A call by SIP that fails and a question behind it: for a spreadsheet, as tags, and as ngrep prints them.
 #[test]
 fn one_exchange_is_read_alike_in_every_form() {
@@ -348,7 +351,7 @@ fn one_exchange_is_read_alike_in_every_form() {
     ];
     let ends_of =
         |to: bool| if to { ("192.0.2.44", "198.51.100.60") } else { ("198.51.100.60", "192.0.2.44") };
-    let rows = |row: &dyn Fn(usize, &str, (&str, &str), &str) -> String| -> String {
+    let rows = |row: RowOf<'_>| -> String {
         SAID.iter().enumerate().map(|(at, (time, to, told))| row(at + 1, time, ends_of(*to), told)).collect()
     };
     let spreadsheet = "\u{feff}Nr.;Zeit;Quelle;Ziel;Protokoll;Länge;Info\n".to_owned()

@@ -47,7 +47,7 @@ fn moment_in(prefix: &str) -> Option<Stamp> {
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// `Tue Mar  3 10:15:22 2026`, as C's `ctime` and OpenWrt's log have it: in the zone of whoever wrote it.
+/// `Tue Mar  3 10:15:22 2026`, as C's `ctime` and a router's log have it: in the zone of whoever wrote it.
 fn with_year_behind(prefix: &str) -> Option<Stamp> {
     let mut words = prefix.split_whitespace().skip_while(|word| !MONTHS.contains(word));
     let month = MONTHS.iter().position(|month| Some(*month) == words.clone().next())? + 1;

@@ -39,7 +39,7 @@ pub(super) fn title(text: &str) -> Option<&'static str> {
 fn titles(line: &str) -> Option<Names> {
     [';', '\t'].into_iter().find_map(|divider| {
         let columns: Vec<_> = line.split(divider).map(title).collect();
-        let has = |name: &str| columns.iter().any(|column| *column == Some(name));
+        let has = |name: &str| columns.contains(&Some(name));
         let is_list = has("_ws.col.Source") && has("_ws.col.Destination") && has("_ws.col.Protocol");
         is_list.then_some(Names { columns, divider })
     })
