@@ -332,6 +332,7 @@ fn perform(
             let effect = update(state, Message::Done(Reply::Edited(edited)));
             return perform(state, screen, (jobs, next), effect);
         }
+        Effect::Redraw => screen.redraw()?,
         Effect::Suspend => screen.suspend()?,
         Effect::OpenText(text) => match crate::capture::open_text("pasted text", text.into_bytes()) {
             Ok(found) => {

@@ -258,3 +258,43 @@ fn a_stretch_of_time_becomes_a_filter_with_the_mouse_and_with_keys() {
     bench.keys("Esc 1 g g v j j j f r");
     assert_eq!(bench.state.timeline.rows.len(&bench.state.index), 4, "{}", bench.state.filter.line.text());
 }
+
+#[test]
+fn hints_menus_and_the_line_between_columns_take_the_mouse() {
+    use crossterm::event::{MouseButton, MouseEventKind};
+    let down = MouseEventKind::Down(MouseButton::Left);
+    let mut bench = Bench::sample("seed", 160, 45);
+    let column = |bench: &Bench, row: u16, word: &str| {
+        let lines = bench.screen();
+        let line = lines.lines().nth(usize::from(row)).unwrap_or_default().to_owned();
+        let at = line.find(word).unwrap_or_else(|| panic!("no {word} in {line}"));
+        line.get(..at).map_or(0, |before| before.chars().count()) as u16
+    };
+    // The hint of `?` opens the help, as the key does.
+    let status = bench.state.layout().status;
+    let at = column(&bench, status.y, "help");
+    bench.mouse(down, at, status.y);
+    bench.shows("type to find");
+    bench.keys("Esc");
+    // A choice is taken where it stands.
+    bench.keys("Ctrl-t");
+    let (row, line) = bench
+        .screen()
+        .lines()
+        .enumerate()
+        .find(|(_, line)| line.contains("monochrome"))
+        .map(|(row, line)| (row as u16, line.to_owned()))
+        .unwrap();
+    let x = line.find("monochrome").and_then(|at| line.get(..at)).map_or(0, |before| before.chars().count());
+    bench.mouse(down, x as u16, row);
+    assert!(bench.state.dialog.is_none(), "the choice was taken");
+    // The line between the columns is drawn to where it is wanted.
+    let before = bench.state.layout().side.x;
+    bench.mouse(down, before, 20);
+    bench.mouse(MouseEventKind::Drag(MouseButton::Left), before - 32, 20);
+    bench.mouse(MouseEventKind::Up(MouseButton::Left), before - 32, 20);
+    let after = bench.state.layout().side.x;
+    assert!((before - 36..=before - 28).contains(&after), "{before} {after}");
+    bench.mouse(MouseEventKind::Drag(MouseButton::Left), before, 20);
+    assert_eq!(bench.state.layout().side.x, after, "let go, it stays");
+}

@@ -78,6 +78,8 @@ pub enum Effect {
     OpenText(String),
     /// Let the analyst's own editor change the text of the open dialog.
     OpenEditor(String),
+    /// Draw everything anew, whatever something else wrote onto the screen.
+    Redraw,
     /// Stop until the shell lets the program go on.
     Suspend,
     /// Leave.

@@ -120,6 +120,8 @@ pub struct State {
     pub clicked: Option<(u16, u16, u64)>,
     /// The column of the overview where a stretch of time is being drawn from.
     pub dragged_from: Option<u16>,
+    /// Whether the mouse holds the line between the columns.
+    pub divides: bool,
     /// Whether damage was dismissed.
     pub damage_dismissed: bool,
     /// What was chosen in the export dialog last.
@@ -497,6 +499,7 @@ impl State {
             generations: Generations::default(),
             clicked: None,
             dragged_from: None,
+            divides: false,
             damage_dismissed: false,
             exported: Choices::default(),
             jotting: super::drafts::Jotting::default(),

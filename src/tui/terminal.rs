@@ -130,6 +130,11 @@ impl Screen {
     pub fn take_back(&mut self) -> Result<()> {
         take()?;
         lend(false);
+        self.redraw()
+    }
+
+    /// Empties the screen, so that all of it is drawn next.
+    pub fn redraw(&mut self) -> Result<()> {
         execute!(io::stdout(), Clear(ClearType::All))?;
         // Everything is drawn anew. (`Terminal::clear` asks where the cursor is, and the answer goes to who reads the keys.)
         self.terminal.swap_buffers();

@@ -70,6 +70,7 @@ impl Bench {
                 | Effect::OpenText(_)
                 | Effect::Remember(_)
                 | Effect::Theme(_)
+                | Effect::Redraw
                 | Effect::Suspend => {}
                 Effect::Many(effects) => waiting.extend(effects),
                 Effect::Copy(text) => self.copied.push(text),

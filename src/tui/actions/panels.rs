@@ -61,6 +61,7 @@ pub static ACTIONS: &[Action] = &[
         state.panels.zoomed = !state.panels.zoomed;
         Effect::None
     }),
+    row("redraw", "draw the screen anew", &["Ctrl-l"], |_| Effect::Redraw),
     row("narrower", "left column narrower", &["<"], |state| widen(state, -3)),
     row("wider", "left column wider", &[">"], |state| widen(state, 3)),
     row("time-format", "times: of day, with date, relative, delta", &["t"], |state| {
@@ -201,7 +202,8 @@ fn around(state: &mut State, by: isize) -> Effect {
     show(state, order.get(next).copied().unwrap_or_default())
 }
 
-fn widen(state: &mut State, by: i16) -> Effect {
+/// Makes the left column wider by so many percent of the screen, within limits.
+pub fn widen(state: &mut State, by: i16) -> Effect {
     let percent = state.panels.left_percent.saturating_add_signed(by);
     state.panels.left_percent = percent.clamp(LEFT_PERCENT.0, LEFT_PERCENT.1);
     Effect::None

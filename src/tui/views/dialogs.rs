@@ -42,6 +42,11 @@ pub fn popup(state: &State, theme: &Theme, area: Rect, title: &str, buffer: &mut
     boxed(buffer, area, theme.style(Role::Popup).patch(theme.style(Role::Focus)), state.unicode);
     let style = theme.style(Role::Popup).patch(theme.style(Role::Title));
     put(buffer, (area.x + 2, area.y), area.width.saturating_sub(4), &format!(" {title} "), style);
+    inside(area)
+}
+
+/// What is inside a dialog's box.
+fn inside(area: Rect) -> Rect {
     Rect {
         x: area.x.saturating_add(2),
         y: area.y.saturating_add(1),
@@ -260,13 +265,30 @@ fn draft_word(state: &State) -> String {
     format!("{growing}Draft: {} required {fields} open, {} {claims} to accept", lint.open, lint.unaccepted)
 }
 
-fn menu(state: &State, theme: &Theme, screen: Rect, dialog: &Menu, buffer: &mut Buffer) {
+fn menu_area(screen: Rect, dialog: &Menu) -> Rect {
     let widest = dialog.items.iter().map(|item| width(&item.label)).max().unwrap_or(0);
     let columns = (widest as u16 + 12).max(width(&dialog.title) as u16 + 8).clamp(44, 100);
-    let area = centred(screen, columns, dialog.items.len() as u16 + 4);
-    let inner = popup(state, theme, area, &dialog.title, buffer);
+    centred(screen, columns, dialog.items.len() as u16 + 4)
+}
+
+/// How many choices of a menu are shown inside its border, and the first of them.
+fn menu_rows(inner: Rect, dialog: &Menu) -> (usize, usize) {
     let rows = usize::from(inner.height.saturating_sub(2));
-    let top = crate::tui::fit::scroll_to(0, dialog.row, dialog.items.len(), rows);
+    (rows, crate::tui::fit::scroll_to(0, dialog.row, dialog.items.len(), rows))
+}
+
+/// The choice of a menu that stands at a place of the screen.
+pub fn menu_at(screen: Rect, dialog: &Menu, (x, y): (u16, u16)) -> Option<usize> {
+    let inner = inside(menu_area(screen, dialog).intersection(screen));
+    let (rows, top) = menu_rows(inner, dialog);
+    let row = usize::from(y.checked_sub(inner.y)?);
+    let is_there = (inner.left()..inner.right()).contains(&x) && row < rows && top + row < dialog.items.len();
+    is_there.then_some(top + row)
+}
+
+fn menu(state: &State, theme: &Theme, screen: Rect, dialog: &Menu, buffer: &mut Buffer) {
+    let inner = popup(state, theme, menu_area(screen, dialog), &dialog.title, buffer);
+    let (rows, top) = menu_rows(inner, dialog);
     for (at, item) in dialog.items.iter().enumerate().skip(top).take(rows) {
         let y = inner.y + (at - top) as u16;
         let style = theme.style(Role::Popup);

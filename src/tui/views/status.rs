@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use crate::attempts::ties;
 use crate::correlate::{Level, LinkKind};
 use crate::text::thousands;
-use crate::tui::fit::{clip_middle, line_width, put, put_line, width};
+use crate::tui::fit::{clip_middle, put, put_line, width};
 use crate::tui::layout::Panel;
 use crate::tui::state::{State, Tone};
 use crate::tui::theme::{Role, Theme};
@@ -17,11 +17,8 @@ use crate::tui::theme::{Role, Theme};
 /// Below this width there is no room for keys and selection.
 const CROWDED_COLUMNS: u16 = 100;
 
-/// Draws it.
-pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    if area.is_empty() {
-        return;
-    }
+/// What stands at the right, and how many cells are left of it.
+fn divided(state: &State, area: Rect) -> (String, u16) {
     let mut right = right(state);
     // A word from the program is read whole before the selection's.
     let said = state.notice.as_ref().map_or(0, |notice| width(&notice.text) + 4);
@@ -32,13 +29,58 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         right.clear();
     }
     let cells = width(&right) as u16;
-    let x = area.right().saturating_sub(cells + 1);
-    let room = if !right.is_empty() && area.width > cells + 30 {
-        put(buffer, (x, area.y), cells, &right, theme.style(Role::Muted));
-        area.width - cells - 2
+    if right.is_empty() || area.width <= cells + 30 {
+        (String::new(), area.width)
     } else {
-        area.width
+        (right, area.width - cells - 2)
+    }
+}
+
+/// The hints that fit into so many cells.
+fn fitting(state: &State, room: u16) -> Vec<(&'static str, &'static str)> {
+    let mut left = usize::from(room);
+    let fits = |(key, what): &(&str, &str)| {
+        let cells = width(key) + width(what) + 4;
+        let fits = cells <= left;
+        left = left.saturating_sub(cells);
+        fits
     };
+    hints(state).into_iter().take_while(fits).collect()
+}
+
+/// The key whose hint is at a column.
+pub fn at(state: &State, area: Rect, x: u16) -> Option<&'static str> {
+    if state.notice.is_some() || state.count.is_some() {
+        return None;
+    }
+    let (_, room) = divided(state, area);
+    let mut start = area.x;
+    for (key, what) in fitting(state, room) {
+        let end = start.saturating_add((width(key) + width(what) + 4) as u16);
+        if (start..end).contains(&x) {
+            return Some(key);
+        }
+        start = end;
+    }
+    None
+}
+
+/// Draws it.
+pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let (right, room) = divided(state, area);
+    if !right.is_empty() {
+        let cells = width(&right) as u16;
+        put(
+            buffer,
+            (area.right().saturating_sub(cells + 1), area.y),
+            cells,
+            &right,
+            theme.style(Role::Muted),
+        );
+    }
     let left = Rect { width: room, ..area };
     if let Some(notice) = &state.notice {
         let (mark, role) = match notice.tone {
@@ -58,11 +100,7 @@ pub fn render(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let mut spans: Vec<Span<'_>> = Vec::new();
-    for (key, what) in hints(state) {
-        let cells = width(key) + width(what) + 4;
-        if line_width(&spans) + cells > usize::from(room) {
-            break;
-        }
+    for (key, what) in fitting(state, room) {
         spans.push(Span::styled(format!(" {key} "), theme.style(Role::Key)));
         spans.push(Span::styled(format!("{what} "), theme.style(Role::Muted)));
     }
