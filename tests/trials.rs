@@ -243,3 +243,32 @@ fn a_demand_for_a_cookie_beside_silence_is_a_limit_on_the_rate_of_answers() {
     // Who always wants a cookie limits nothing.
     assert!(told(&limited(true).0, "responses-limited").is_none());
 }
+
+/// SYNs that leave with more hops each: routers end the first ones, the goal resets those that reach it, or nothing comes back.
+fn traced_by_syns(rises: bool) -> Scene {
+    let mut scene = Scene::default();
+    let target = "203.0.113.10:443";
+    for number in 1..7u8 {
+        let syn = Segment { flags: flags::SYN, sequence: 7, ..Segment::default() };
+        let from = format!("{TESTER}:{}", 40_000 + u16::from(number));
+        let at = i64::from(number) * 20 * MS;
+        let hops = if rises { number } else { 64 };
+        let probe = scene.put(at, Packet::tcp(from.as_str(), target, syn, b"").ttl(hops));
+        if hops < 3 {
+            scene.put(at + MS, Packet::error_about(ip(&format!("192.0.2.{hops}")), 11, 0, &probe));
+        } else {
+            let reset = Segment { flags: flags::RST | flags::ACK, sequence: 0, acknowledgment: 8 };
+            scene.put(at + MS, Packet::tcp(target, from.as_str(), reset, b"").ttl(57));
+        }
+    }
+    scene.lookup(30 * SECOND, MS, "192.0.2.99:30003", SERVER, 3, "late.example");
+    scene
+}
+
+#[test]
+fn the_goal_of_a_path_traced_by_syns_is_not_down() {
+    let (found, _) = traced_by_syns(true).examine();
+    assert_eq!(worst(&found), Severity::Info, "{found:?}");
+    let (found, _) = traced_by_syns(false).examine();
+    assert!(worst(&found) > Severity::Low, "{found:?}");
+}

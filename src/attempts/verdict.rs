@@ -318,7 +318,7 @@ impl<'a> Judge<'a> {
     fn opening(&self, own: &Connection, attempt: Attempt) -> Option<Attempt> {
         let flow = (own.client, own.server, 6);
         let error = self.error(flow, attempt.first.time_ns, Nanos::MAX);
-        if self.is_trace(attempt.first.packet, error) {
+        if self.is_trace(attempt.first.packet, error) || self.ends_traced_path(own) {
             return None;
         }
         let watch_ns = self.watched_ns(attempt.last.time_ns);

@@ -20,12 +20,9 @@ pub static RULE: Rule = Rule {
 
 /// Whether the ports that a filter names are such ones.
 fn names_only(filter: &str, is_one: impl Fn(u16) -> bool) -> bool {
-    let numbers = filter.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| match word {
-        "domain" => Some(53),
-        number => number.parse::<u16>().ok(),
-    });
-    let mut ports = numbers.peekable();
-    ports.peek().is_some() && ports.all(is_one)
+    let words = filter.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut ports = words.filter_map(|word| word.parse::<u16>().ok()).peekable();
+    if ports.peek().is_none() { filter.contains("domain") } else { ports.all(is_one) }
 }
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {

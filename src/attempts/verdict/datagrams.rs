@@ -9,7 +9,7 @@ use crate::attempts::exchange::Says;
 use crate::attempts::lease::{Asked, Lease};
 use crate::attempts::ties::Thread;
 use crate::attempts::{Attempt, Kind, Outcome, Service, Told};
-use crate::connections::{End, Seen};
+use crate::connections::{Connection, End, Seen};
 use crate::decode::Address;
 use crate::index::PacketId;
 use crate::time::Nanos;
@@ -151,6 +151,13 @@ impl Judge<'_> {
     pub(super) fn is_trace(&self, first: PacketId, error: Option<&Told>) -> bool {
         let ttl = self.index().packet(first).map_or(0, |packet| packet.ttl());
         (1..=TRACE_TTL_MAX).contains(&ttl) && error.is_some_and(is_out_of_hops)
+    }
+
+    /// Whether a SYN left with few hops to the goal of a path that others before it traced: what comes back, or nothing, is what the
+    /// trace asks for.
+    pub(super) fn ends_traced_path(&self, own: &Connection) -> bool {
+        let ttl = self.index().packet(own.first.packet).map_or(0, |packet| packet.ttl());
+        (1..=TRACE_TTL_MAX).contains(&ttl) && self.traced.contains(&(own.client.0, own.server.0))
     }
 
     /// Whether a datagram reached the goal of a traced path: it left with few hops, as those before it that ran out of them.
