@@ -119,7 +119,7 @@ pub(super) struct Judge<'a> {
     /// The same by the host and port quoted, where a line does not name who asked.
     printed: HashMap<(End, u8), Vec<&'a Told>>,
     /// Paths of which datagrams ran out of hops: who sent them, and to whom.
-    traced: HashSet<(Address, Address)>,
+    traced: HashSet<(Address, Address, u8)>,
     /// Hosts that anything was sent to in the capture.
     told: HashSet<Address>,
     at_client: bool,
@@ -146,8 +146,8 @@ impl<'a> Judge<'a> {
         for own in errors.values_mut().chain(printed.values_mut()) {
             own.sort_by_key(|told| order(&told.seen));
         }
-        let expired = all.iter().filter(|told| told.flow.2 == 17 && datagrams::is_out_of_hops(told));
-        let traced = expired.map(|told| (told.flow.0.0, told.flow.1.0)).collect();
+        let expired = all.iter().filter(|told| datagrams::is_out_of_hops(told));
+        let traced = expired.map(|told| (told.flow.0.0, told.flow.1.0, told.flow.2)).collect();
         let told = receivers(evidence.index());
         let at_client = evidence.surroundings().vantage == Vantage::Client;
         Self {

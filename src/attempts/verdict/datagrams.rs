@@ -157,7 +157,7 @@ impl Judge<'_> {
     /// trace asks for.
     pub(super) fn ends_traced_path(&self, own: &Connection) -> bool {
         let ttl = self.index().packet(own.first.packet).map_or(0, |packet| packet.ttl());
-        (1..=TRACE_TTL_MAX).contains(&ttl) && self.traced.contains(&(own.client.0, own.server.0))
+        (1..=TRACE_TTL_MAX).contains(&ttl) && self.traced.contains(&(own.client.0, own.server.0, 6))
     }
 
     /// Whether a datagram reached the goal of a traced path: it left with few hops, as those before it that ran out of them.
@@ -167,7 +167,7 @@ impl Judge<'_> {
             && error.source == own.server.0
             && matches!(error.icmp, (false, 3, 3) | (true, 1, 4))
             && (1..=TRACE_TTL_MAX).contains(&ttl)
-            && self.traced.contains(&(own.client.0, own.server.0))
+            && self.traced.contains(&(own.client.0, own.server.0, 17))
     }
 
     /// Whether the client refused the answer: it had given up.
