@@ -272,3 +272,35 @@ fn the_goal_of_a_path_traced_by_syns_is_not_down() {
     let (found, _) = traced_by_syns(false).examine();
     assert!(worst(&found) > Severity::Low, "{found:?}");
 }
+
+/// Questions with a version of EDNS, each answered BADVERS, beside what is answered.
+fn versions(version: u8) -> Scene {
+    let mut scene = Scene::default();
+    for number in 0..6u16 {
+        let from = format!("{TESTER}:{}", 30_000 + number);
+        let at = i64::from(number) * 100 * MS;
+        let mut query = Message::query(number, "www.example", dns::A).edns(1232).bytes();
+        let mut answer = Message::response(number, "www.example", dns::A, dns::NO_ERROR).edns(1232).bytes();
+        // The record ends with the upper bits of the code, the version, two bytes of flags, and a length of 0.
+        let (asked, told) = (query.len() - 5, answer.len() - 6);
+        query[asked] = version;
+        answer[told] = 1;
+        scene.put(at, Packet::udp(from.as_str(), format!("{SERVER}:53").as_str(), &query));
+        scene.reply(at + MS, SERVER, &from, &answer);
+    }
+    for number in 0..6i64 {
+        scene.lookup(number * SECOND, MS, "192.0.2.99:30003", SERVER, 40 + number as u16, "other.example");
+    }
+    scene
+}
+
+#[test]
+fn a_version_of_edns_that_nobody_knows_is_answered_as_it_should_be() {
+    let (found, _) = versions(1).examine();
+    assert_eq!(worst(&found), Severity::Info, "{found:?}");
+    let own = told(&found, "declined-requests").or_else(|| found.first()).unwrap();
+    assert!(own.statement.contains("version of EDNS above 0"), "{found:?}");
+    // A server that does not know version 0 is one that does not speak EDNS.
+    let (found, _) = versions(0).examine();
+    assert!(worst(&found) > Severity::Low, "{found:?}");
+}

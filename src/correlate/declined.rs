@@ -1,5 +1,5 @@
-//! Tells refusals by servers that do their job from failed lookups: messages that look up no name, and recursion that an
-//! authoritative server does not offer.
+//! Tells refusals by servers that do their job from failed lookups: messages that look up no name, versions of EDNS that nobody
+//! knows yet, and recursion that an authoritative server does not offer.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use super::evidence::set_in;
 use super::hosts::initial;
 use super::messages::Messages;
 use super::{Evidence, Outcome, Transaction};
-use crate::decode::Address;
+use crate::decode::{Address, dns};
 use crate::index::{Index, Packet};
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
@@ -23,6 +23,8 @@ const REFUSED: u16 = 5;
 const DENIALS: [u16; 3] = [4, REFUSED, 9];
 /// IXFR and AXFR (RFC 1995, RFC 5936).
 const TRANSFERS: [u16; 2] = [251, 252];
+/// BADVERS (RFC 6891 §6.1.3).
+const WRONG_VERSION: u16 = 16;
 /// Class CH, in which servers tell name and version (RFC 4892).
 const CHAOS: u16 = 3;
 
@@ -38,6 +40,8 @@ pub enum Declined {
     Identity,
     /// It denies a zone transfer.
     Transfer,
+    /// It answers a version of EDNS above the one the server knows with that one (RFC 6891 §6.1.3).
+    Version,
     /// It comes from a server that is authoritative for other zones and recurses for nobody.
     Recursion,
 }
@@ -103,6 +107,11 @@ fn by_message(index: &Index, transaction: &Transaction) -> Option<Declined> {
     match transaction.response_code {
         code if row.header.opcode() != 0 => (code != SERVFAIL).then_some(Declined::Message),
         _ if row.qclass == CHAOS => Some(Declined::Identity),
+        WRONG_VERSION => {
+            let query = index.packet(transaction.first).filter(|packet| !packet.is_text())?;
+            let asked = dns::read(query.message(row))?.extension()?;
+            (asked.version > 0).then_some(Declined::Version)
+        }
         code if TRANSFERS.contains(&row.qtype) => DENIALS.contains(&code).then_some(Declined::Transfer),
         _ => None,
     }

@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
     id: "declined",
     title: "A DNS server declines what it does not offer",
     doc: "Error codes that no lookup failed with: to NOTIFY and UPDATE messages, to questions about the server itself (class CH), to \
-          zone transfers, and REFUSED by an authoritative server that recurses for nobody, for zones it does not serve. \
+          zone transfers, BADVERS to a version of EDNS above 0, and REFUSED by an authoritative server that recurses for nobody, for zones it does not serve. \
           The server does its job (info); an UPDATE that is never accepted of a client, and a transfer that a secondary is denied \
           every time, are low; such a transfer is medium where the secondary then answers SERVFAIL for names in that zone.",
     run,
@@ -148,6 +148,11 @@ fn finding(
         Declined::Identity => {
             format!("{} of {who} about itself (class CH) with {with}", asked("question", "questions"))
         }
+        Declined::Version => format!(
+            "{} of {who} for {} with {with}: they name a version of EDNS above 0, and that is the answer to it",
+            asked("question", "questions"),
+            rules::names(&names)
+        ),
         Declined::Transfer => format!(
             "{} of {who} to transfer {} with {with}",
             asked("request", "requests"),
