@@ -634,7 +634,12 @@ pub fn of_lookup(own: &Transaction) -> (String, Role) {
     use correlate::Outcome as O;
     let (word, role) = match own.outcome {
         O::Answered => {
-            let role = if matches!(own.response_code, 0 | 3) { Role::Answer } else { Role::Error };
+            // A name that does not exist is an answer, and no success.
+            let role = match own.response_code {
+                0 => Role::Answer,
+                3 => Role::Retry,
+                _ => Role::Error,
+            };
             let name = match own.response_code {
                 0 => "answered".to_owned(),
                 code => crate::protocols::dns::response_code_name(code),

@@ -62,8 +62,9 @@ impl Drop for Helper {
 
 /// Starts the analyst's editor on a file and waits until it has ended.
 pub fn edit(path: &Path) -> Result<()> {
-    let program = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
-    let program = program.ok().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    // An empty variable names no editor.
+    let named = |variable| std::env::var(variable).ok().filter(|name| !name.trim().is_empty());
+    let program = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".to_owned());
     let mut words = program.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or("vi"));
     // The program's own input and output may be a pipe.

@@ -207,7 +207,9 @@ fn problem(state: &mut State, forward: bool) -> Effect {
         let text = match (&state.evidence, marks.is_empty(), forward) {
             (None, _, _) if state.index.complete => "problems are not known yet: packets are being tied",
             (None, _, _) => "problems are not known yet: the capture is still being read",
-            (_, true, _) => "there are no problems in this capture",
+            // What is still read, or followed, has not been looked at to its end.
+            (_, true, _) if !state.index.complete => "no problem so far: the capture is still being read",
+            (_, true, _) => "no problem among what is judged; the verdict line names what is not",
             (_, _, true) => "no further problem below",
             (_, _, false) => "no further problem above",
         };
