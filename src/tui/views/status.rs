@@ -36,13 +36,18 @@ fn divided(state: &State, area: Rect) -> (String, u16) {
     }
 }
 
+/// How wide a hint is: a blank around the key, one behind what it does.
+fn hint_cells(key: &str, what: &str) -> usize {
+    width(key) + width(what) + 3
+}
+
 /// The hints that fit into so many cells.
 fn fitting(state: &State, room: u16) -> Vec<(&'static str, &'static str)> {
     let mut left = usize::from(room);
     let fits = |(key, what): &(&str, &str)| {
-        let cells = width(key) + width(what) + 4;
-        let fits = cells <= left;
-        left = left.saturating_sub(cells);
+        // A blank is kept behind the last one.
+        let fits = hint_cells(key, what) < left;
+        left = left.saturating_sub(hint_cells(key, what));
         fits
     };
     hints(state).into_iter().take_while(fits).collect()
@@ -56,7 +61,7 @@ pub fn at(state: &State, area: Rect, x: u16) -> Option<&'static str> {
     let (_, room) = divided(state, area);
     let mut start = area.x;
     for (key, what) in fitting(state, room) {
-        let end = start.saturating_add((width(key) + width(what) + 4) as u16);
+        let end = start.saturating_add(hint_cells(key, what) as u16);
         if (start..end).contains(&x) {
             return Some(key);
         }
