@@ -100,10 +100,26 @@ fn durations_across_a_step_are_not_told() {
         let (report, text) = refused(step);
         let said = said(&report);
         assert!(said.contains("6 of 6 DNS queries from a client"), "{said}");
-        assert!(said.contains("its clock was set back meanwhile"), "{said}");
+        assert!(said.contains("its times step backward"), "{said}");
         assert!(!said.contains("after the previous failure"), "{said}");
         assert!(said.contains("for how long cannot be told"), "{said}");
         assert!(text.contains("| Duration | cannot be told |"), "{text}");
         assert!(said.contains("matched in the order of the file"), "{said}");
     }
+}
+
+#[test]
+fn packets_written_out_of_order_are_no_clock_that_was_set_back() {
+    let mut writer = PcapWriter::new(Vec::new(), Variant::default(), link::ETHERNET).expect("a header");
+    // The third packet was written 5 ms after its time.
+    for (number, at_ms) in [0, 20, 15, 40].into_iter().enumerate() {
+        let from = format!("192.0.2.10:{}", 40_000 + number);
+        let query =
+            Packet::udp(from.as_str(), "198.51.100.53:53", &dns::query(number as u16, "a.example", dns::A));
+        let at = i64::from(START_S) * SECOND + at_ms * 1_000_000;
+        writer.packet(at, &query.ethernet()).expect("a packet");
+    }
+    let (_, text) = drafted(&writer.finish().expect("the end"));
+    assert!(text.contains("an earlier time than the packet before"), "{text}");
+    assert!(!text.contains("set back"), "{text}");
 }

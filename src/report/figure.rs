@@ -445,7 +445,7 @@ pub fn ladder(index: &Index, episode: &Episode, say: &mut dyn FnMut(String) -> S
         if row > 0 {
             let delta_ns = time_ns.saturating_sub(before_ns);
             let delta =
-                if delta_ns < 0 { "clock set back".to_owned() } else { format!("+{}", time::span(delta_ns)) };
+                if delta_ns < 0 { "earlier time".to_owned() } else { format!("+{}", time::span(delta_ns)) };
             figure.text((4.0, y + 8.0), Anchor::Start, Role::Muted, delta);
         }
         before_ns = time_ns;

@@ -587,8 +587,9 @@ fn duration(b: &Builder<'_>) -> String {
     if !b.input.index.has_times() {
         return " without times".to_owned();
     }
+    // A clock that was set back and packets written out of order look alike.
     if b.input.evidence.was_set_back() {
-        return " (its clock was set back meanwhile, so that how long it took cannot be told)".to_owned();
+        return " (its times step backward, so that how long it took cannot be told)".to_owned();
     }
     // Seconds need no second form until they are minutes.
     let minutes =
