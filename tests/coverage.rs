@@ -181,6 +181,38 @@ fn requests_over_udp_without_answer_are_told_and_lone_lost_ones_are_not() {
 }
 
 #[test]
+fn a_server_that_never_answers_is_not_cleared_by_one_that_does() {
+    let poll = |scene: &mut Scene, at_ns: i64, server: &str, is_answered: bool| {
+        let mut ask = [0x23; 48];
+        ask[40..].copy_from_slice(&(at_ns as u64 + 1).to_be_bytes());
+        scene.put(at_ns, Packet::udp("192.0.2.1:123", server, &ask));
+        if is_answered {
+            let mut answer = [0; 48];
+            (answer[0], answer[1]) = (0x24, 2);
+            answer[24..32].copy_from_slice(&ask[40..]);
+            scene.put(at_ns + MS, Packet::udp(server, "192.0.2.1:123", &answer));
+        }
+    };
+    let told = |answered: &dyn Fn(i64) -> bool| {
+        let mut scene = Scene::default();
+        for round in 0..3 {
+            let at_ns = round * 300 * MS;
+            poll(&mut scene, at_ns, "198.51.100.11:123", true);
+            poll(&mut scene, at_ns + 10 * MS, "198.51.100.12:123", answered(round));
+        }
+        poll(&mut scene, 1_800 * MS, "198.51.100.11:123", true);
+        let coverage = scene.review().coverage;
+        (coverage.is_clear(), coverage.sentences().join(" "))
+    };
+    let (is_clear, words) = told(&|_| false);
+    assert!(!is_clear && !words.contains("No failure among"), "{words}");
+    assert!(words.contains("198.51.100.12 port 123"), "{words}");
+    // Single polls are lost in health.
+    assert!(told(&|round| round != 1).0);
+    assert!(told(&|_| true).0);
+}
+
+#[test]
 fn refused_datagrams_are_told_by_how_many_there_are() {
     let refused = |scene: &mut Scene, count: i64| {
         for at in 0..count {

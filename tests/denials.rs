@@ -43,6 +43,27 @@ const FULL: &[u8] = b"E\0\0\0\x19SFATAL\0C53300\0Mfull\0\0";
 const ASKS_TLS: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
 
 #[test]
+fn the_wish_to_cancel_a_query_gets_no_answer_and_fails_nothing() {
+    let ended = |asks: &[u8]| {
+        let mut scene = Scene::default();
+        for number in 0..12_i64 {
+            talk(&mut scene, number * SECOND, &from(number), DATABASE, 0, &[STARTUP, READY]);
+            let client = from(100 + number);
+            let mut own = Session::open(&mut scene, number * SECOND + 300 * MS, &client, DATABASE);
+            own.says(0, asks);
+            own.segment(1, flags::FIN | flags::ACK, b"");
+            own.segment(0, flags::FIN | flags::ACK, b"");
+            own.segment(1, flags::ACK, b"");
+        }
+        scene
+    };
+    quiet(ended(&[0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 4, 210, 1, 2, 3, 4]));
+    // Who greets and is shut out is not served.
+    let (found, _) = ended(STARTUP).examine();
+    assert!(!told(&found).is_empty());
+}
+
+#[test]
 fn a_database_that_answers_with_errors_is_no_service_that_answered() {
     let mut scene = Scene::default();
     for number in 0..12_i64 {

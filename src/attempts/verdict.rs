@@ -293,6 +293,9 @@ impl<'a> Judge<'a> {
             out.push(attempt);
             return;
         }
+        if self.cancels(own, talk, kind) {
+            return;
+        }
         if requests.is_empty() || kind != Kind::Http {
             let carried = self.carried(own, talk, attempt);
             if carried.outcome != Outcome::Undetermined || !super::prints_no_flags(self.index(), own) {
@@ -431,6 +434,16 @@ impl<'a> Judge<'a> {
         }
         let answered_ns = if attempt.kind == Kind::Redis { 0 } else { answered_ns };
         Attempt { answered_ns, ..done(outcome, granted.or(answer).or(own.accepted)) }
+    }
+
+    /// Whether a connection only carried the wish to cancel a query of another one: the server ends it without an answer, whatever
+    /// becomes of the wish (PostgreSQL documentation, "Canceling Requests in Progress").
+    fn cancels(&self, own: &Connection, talk: &Talk, kind: Kind) -> bool {
+        let is_ended = own.from_server.finished.is_some();
+        let asked = talk.request.last.filter(|_| kind == Kind::Postgres && is_ended);
+        asked
+            .and_then(|asked| self.index().packet(asked.packet))
+            .is_some_and(|packet| super::reply::account::is_cancel(packet.decode().payload()))
     }
 
     fn is_printed(&self, own: &Connection) -> bool {

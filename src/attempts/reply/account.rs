@@ -9,6 +9,8 @@ use crate::protocols::http::header;
 const NAME_MAX_BYTES: usize = 120;
 /// A client's greeting of PostgreSQL, version 3 (PostgreSQL documentation, "Message Formats").
 const POSTGRES_VERSION: u64 = 0x0003_0000;
+/// What stands in place of the version where a query of another connection is to be cancelled (the same, "CancelRequest").
+const POSTGRES_CANCEL: u64 = 80_877_102;
 /// The client speaks the protocol of MySQL 4.1 and later.
 const MYSQL_41: u8 = 2;
 /// Where a client's greeting of MySQL names the account: behind capabilities, size, character set and reserve.
@@ -51,6 +53,12 @@ pub fn is_asked_for(kind: Kind, payload: &[u8]) -> bool {
         Kind::Imap => is_one_of(two, &[b"AUTHENTICATE"]) && is_mechanism(three) && four.is_none(),
         _ => false,
     }
+}
+
+/// Whether a client's greeting of PostgreSQL is none: it asks to cancel a query.
+pub fn is_cancel(payload: &[u8]) -> bool {
+    payload.get(..4).is_some_and(|bytes| number(bytes) == payload.len() as u64)
+        && payload.get(4..8).is_some_and(|bytes| number(bytes) == POSTGRES_CANCEL)
 }
 
 /// Names and values of a client's greeting, each ended by a zero.

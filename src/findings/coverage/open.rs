@@ -411,6 +411,7 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         number <= SINGLE_MAX || number * SINGLE_ONE_IN <= all
     };
     let races = Races::of(all);
+    let unheard = unheard(facts);
     for (at, own) in all.iter().enumerate() {
         let frames = own.frames();
         if told.contains(&(at as u32)) || frames.iter().any(|packet| explained.has(*packet)) {
@@ -442,6 +443,9 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
                     facts.attempts.connection(own).is_some_and(crate::connections::Connection::is_over);
                 if is_over { OpenKind::Left } else { OpenKind::Unfinished }
             }
+            attempts::Outcome::Undetermined if unheard.contains(&(own.client.0, own.service)) => {
+                OpenKind::Few(own.kind, attempts::Outcome::NoReply)
+            }
             _ if outcome.face().is_none() || rescued && outcome.face() == Some(Face::Unreached) => continue,
             // So are slips of people, and mail that is to come again.
             _ if serving.contains(&own.service)
@@ -456,6 +460,26 @@ fn attempts(facts: &Facts<'_>, explained: &Explained<'_, '_>, items: &mut Items<
         };
         items.add(kind, ends, &frames);
     }
+}
+
+/// Requests over UDP that a server left without answer, none of them answered, from which on nothing tells that it serves.
+const UNHEARD_MIN: u32 = 2;
+
+/// The capture must outlast each of them by this.
+const UNHEARD_NS: Nanos = 1_000_000_000;
+
+/// Servers from which nothing came back for several requests over UDP, by who asked, where the capture ends, or stops between files,
+/// too soon to call each of them silent: that another server of the service answers says nothing of this one.
+fn unheard(facts: &Facts<'_>) -> HashSet<(Address, attempts::Service)> {
+    let (_, end_ns) = facts.span();
+    let mut asked: HashMap<(Address, attempts::Service), (u32, bool)> = HashMap::new();
+    for own in facts.attempts.all.iter().filter(|own| own.service.transport == UDP && own.kind.answers()) {
+        let (left, is_heard) = asked.entry((own.client.0, own.service)).or_default();
+        *is_heard |= own.outcome != attempts::Outcome::Undetermined || own.counts.1 > 0;
+        *left += u32::from(end_ns - own.last.time_ns >= UNHEARD_NS);
+    }
+    asked.retain(|_, (left, is_heard)| !*is_heard && *left >= UNHEARD_MIN);
+    asked.into_keys().collect()
 }
 
 /// So many of one kind are single ones.
