@@ -46,7 +46,7 @@ fn an_offer_of_tls_that_is_declined_counts_where_the_client_leaves() {
         b"454 4.7.0 TLS not available\r\n",
     ];
     let leaves: Vec<&[u8]> = mail.iter().copied().chain([&b"QUIT\r\n"[..], b"221 bye\r\n"]).collect();
-    says(conversations(25, 1, &leaves, 3), "TLS was asked for and is not offered");
+    says(conversations(25, 1, &leaves, 3), "TLS was asked for and declined");
     let goes_on: Vec<&[u8]> = mail
         .iter()
         .copied()
@@ -61,7 +61,7 @@ fn an_offer_of_tls_that_is_declined_counts_where_the_client_leaves() {
         .collect();
     quiet(conversations(25, 1, &goes_on, 3));
     let asks_tls: &[u8] = &[0, 0, 0, 8, 4, 210, 22, 47];
-    says(conversations(5432, 0, &[asks_tls, b"N"], 3), "TLS was asked for and is not offered");
+    says(conversations(5432, 0, &[asks_tls, b"N"], 3), "TLS was asked for and declined");
     let startup: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
     let ready: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
     quiet(conversations(5432, 0, &[asks_tls, b"N", startup, ready], 3));

@@ -523,7 +523,7 @@ pub(super) const NO_TLS: &str = "no-TLS";
 /// What a code means, in words.
 pub fn words(kind: Kind, code: Code) -> Option<&'static str> {
     if code.as_str() == NO_TLS {
-        return Some("TLS was asked for and is not offered");
+        return Some("TLS was asked for and declined");
     }
     Some(find(all(kind)?, code)?.words)
 }

@@ -153,7 +153,7 @@ impl OpenItem {
                     self.ends.server
                 )
             }
-            OpenKind::Encrypted => format!("{} {has} encrypted content", count("packet", "packets")),
+            OpenKind::Encrypted => format!("at least {} {has} encrypted content", count("packet", "packets")),
             OpenKind::Begun => {
                 format!("{} {was} open when the capture began", count("TCP connection", "TCP connections"))
             }
