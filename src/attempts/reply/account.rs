@@ -9,7 +9,7 @@ use crate::protocols::http::header;
 const NAME_MAX_BYTES: usize = 120;
 /// A client's greeting of PostgreSQL, version 3 (PostgreSQL documentation, "Message Formats").
 const POSTGRES_VERSION: u64 = 0x0003_0000;
-/// What stands in place of the version where a query of another connection is to be cancelled (the same, "CancelRequest").
+/// What stands in place of the version where a query of another connection is to be cancelled (the same, `CancelRequest`).
 const POSTGRES_CANCEL: u64 = 80_877_102;
 /// The client speaks the protocol of MySQL 4.1 and later.
 const MYSQL_41: u8 = 2;
