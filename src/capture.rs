@@ -184,6 +184,8 @@ pub struct Metadata {
     pub interfaces: Vec<Interface>,
     /// What could not be read.
     pub damage: Vec<Damage>,
+    /// Packets that a text shows and of which nothing was read.
+    pub unread: u64,
     /// Comments on packets: frame number (1-based) and text.
     pub comments: Vec<(u64, String)>,
     /// Comments on sections.
@@ -221,6 +223,7 @@ impl Metadata {
             container: None,
             interfaces: Vec::new(),
             damage: Vec::new(),
+            unread: 0,
             comments: Vec::new(),
             section_comments: Vec::new(),
             names: Vec::new(),
@@ -230,6 +233,16 @@ impl Metadata {
             is_local: false,
             has_times: true,
         }
+    }
+
+    /// Packets that were there and are not among those read: dropped while capturing, or on lines that were not understood.
+    pub fn lost(&self) -> u64 {
+        self.unread + self.dropped()
+    }
+
+    /// Packets that were dropped while capturing.
+    pub fn dropped(&self) -> u64 {
+        self.interfaces.iter().filter_map(|interface| interface.dropped).sum()
     }
 
     /// Adds damage; past [`DAMAGE_MAX`] entries only the bytes are counted, in the last one.

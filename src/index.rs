@@ -230,6 +230,11 @@ impl Index {
         self.segments.iter().flat_map(|segment| segment.icmp.iter())
     }
 
+    /// Whether texts show packets of which nothing was read.
+    pub fn has_unread(&self) -> bool {
+        self.sources.iter().any(|source| source.metadata.unread > 0)
+    }
+
     /// Whether packets have times at all.
     pub fn has_times(&self) -> bool {
         self.sources.is_empty() || self.sources.iter().any(|source| source.metadata.has_times)

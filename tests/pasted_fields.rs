@@ -500,3 +500,68 @@ fn details_of_a_lease_tell_whose_it_is() {
     let client = || "02:00:00:00:00:0a".to_owned();
     assert_eq!(told, [(client(), false), (client(), true)]);
 }
+
+/// Flags as letters alone, and an alert as numbers alone.
+#[test]
+fn an_alert_is_read_from_its_fields_and_flags_from_their_letters() {
+    let level = r#""tls.alert_message.level":["2"],"#;
+    let alert = format!(r#"{level}"tls.alert_message.desc":["70"],"#);
+    let hello = r#""tls.handshake.type":["1"],"#.to_owned();
+    let none = String::new();
+    let rows = [
+        (false, "··········S·", 0, &none),
+        (true, "·······A··S·", 0, &none),
+        (false, "·······A····", 0, &none),
+        (false, "·······AP···", 517, &hello),
+        (true, "·······AP···", 7, &alert),
+        (true, "·······A···F", 0, &none),
+    ];
+    let ends = |is_answer: bool| {
+        let ends = ["192.0.2.10", "198.51.100.44", "40512", "443"];
+        let [client, server, port, own] = ends;
+        if is_answer { [server, client, own, port] } else { ends }
+    };
+    let json = |has_level: bool, dot: &str| {
+        let packets = rows.iter().zip(10..).map(|((is_answer, flags, length, more), at)| {
+            let [source, destination, from, to] = ends(*is_answer);
+            let more = if has_level { (*more).clone() } else { more.replace(level, "") };
+            let flags = flags.replace('·', dot);
+            format!(
+                r#"{{"_source":{{"layers":{{"frame.time_epoch":["1772532920.{at}"],"ip.src":["{source}"],"ip.dst":["{destination}"],
+                 "tcp.srcport":["{from}"],"tcp.dstport":["{to}"],{more}"tcp.flags.str":["{flags}"],"tcp.len":["{length}"]}}}}}}"#
+            )
+        });
+        format!("[{}]", packets.collect::<Vec<_>>().join(",\n"))
+    };
+    let mut table = "frame.time_epoch\tip.src\tip.dst\ttcp.srcport\ttcp.dstport\ttls.record.content_type\ttls.alert_message.desc\ttcp.len\ttcp.flags.str\n".to_owned();
+    for ((is_answer, flags, length, more), at) in rows.iter().zip(10..) {
+        let record = if more.contains("alert") { "21\t70" } else { "\t" };
+        let ends = ends(*is_answer).join("\t");
+        table += &format!("1772532920.{at}\t{ends}\t{record}\t{length}\t{flags}\n");
+    }
+    for text in [json(true, "·"), json(false, "·"), json(true, "*"), json(true, "\u{c2}·"), table] {
+        let (index, _, found) = judge(&text);
+        assert_eq!(index.len(), 6, "{text}");
+        let segment = &packet(&index, 0).segment;
+        assert_eq!(segment.tcp_flags.get(..3), Some(&[2, 0x12, 0x10][..]), "{text}");
+        assert!(found.iter().any(|own| own.statement.contains("protocol_version")), "{text}: {found:?}");
+    }
+}
+
+/// Where packets of a text were not read, nothing is said to be absent from it without that being told.
+#[test]
+fn lines_that_were_not_read_narrow_what_is_said_not_to_be_there() {
+    let good = "10:15:22.000100 IP 192.0.2.10.40512 > 198.51.100.53.53: 4101+ A? www.example.com. (33)\n\
+                10:15:22.010100 IP 198.51.100.53.53 > 192.0.2.10.40512: 4101 1/0/0 A 203.0.113.80 (49)\n";
+    let bad = "10:15:23.000100 frob gw.example > app1: frobnicates\n";
+    for (text, unread) in [(good.to_owned(), 0), (format!("{good}{bad}"), 1)] {
+        let (index, evidence, found) = judge(&text);
+        assert_eq!(index.sources.first().map(|source| source.metadata.unread), Some(unread));
+        let input = findings::Input { index: &index, evidence: &evidence };
+        let coverage = findings::look(&input, &[]).1;
+        assert_eq!(coverage.is_clear(), unread == 0);
+        assert_eq!(coverage.title().contains("No failure among"), unread == 0, "{}", coverage.title());
+        let told = found.iter().any(|own| own.statement.contains("1 packet is in the text and not read"));
+        assert_eq!(told, unread == 1, "{found:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::http;
 use super::kind::{Kind, TCP};
-use super::printed::{Printed, Said};
+use super::printed::{self, Printed, Said};
 use super::reply::Dialog;
 use super::tls::Handshake;
 use crate::connections::{Seen, ahead};
@@ -317,6 +317,11 @@ impl Talk {
                 return self.read(&Segment { payload, ..*segment }, by_client, true);
             }
             Said::Tls(words, is_13) => {
+                // Columns may hold no types of messages: an alert in clear, or its handshake's record, is of a handshake all the same.
+                let begins = words.starts_with("Handshake") || printed::alert(words).is_some();
+                if self.spoken.is_none() && self.handshake.is_none() && begins {
+                    self.handshake = Some(Box::default());
+                }
                 self.spoken = self.spoken.or(Some(Spoken::Tls));
                 if by_client {
                     self.last_request = Some(segment.seen);

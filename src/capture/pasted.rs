@@ -113,6 +113,8 @@ pub(super) struct Prepared {
     pub made: Vec<u8>,
     /// What could not be read, in words.
     pub unread: Vec<String>,
+    /// Packets among that.
+    lost: u64,
     /// What it says of each capture.
     notes: Vec<Notes>,
     /// Whether its packets are details that go as far as their IP headers' fields.
@@ -167,6 +169,7 @@ fn prepare_lines(text: &str, bytes: &[u8]) -> Prepared {
     }
     if let Some(joiner) = joiner {
         let unread = &joiner.unread;
+        prepared.lost += unread.count;
         prepared.unread.extend(not_read(
             unread.count,
             &unread.first,
@@ -248,7 +251,7 @@ impl Prepared {
 
     /// What walks its packets: each capture by itself, with what it says of where it was, or all of them as one.
     pub fn walks(self, are_apart: bool) -> Vec<(Pasted, Option<String>)> {
-        let mut unread = self.unread;
+        let mut unread = (self.unread, self.lost);
         let several = self.parts.len() > 1;
         if !are_apart || !several {
             let notes = self.notes.into_iter().next().filter(|_| !several).unwrap_or_default();
@@ -294,11 +297,12 @@ pub(super) struct Pasted {
 }
 
 impl Pasted {
-    fn new(lists: VecDeque<List>, notes: &Notes, unread: Vec<String>) -> Self {
+    fn new(lists: VecDeque<List>, notes: &Notes, (unread, lost): (Vec<String>, u64)) -> Self {
         let mut metadata = Metadata::new(Format::Transcript);
         let mut interface = Interface::new(LinkType::TRANSCRIPT, 0, "as printed");
         notes.tell(&mut interface);
         metadata.interfaces.push(interface);
+        metadata.unread = lost;
         for reason in unread {
             metadata.push_damage(Damage {
                 offset: 0,

@@ -494,9 +494,8 @@ impl Arrival<'_> {
         let several = self.messages.index.sources.len() > 1;
         let mut kinds = self.evidence.duplicates().map(|(.., kind)| kind);
         let told = if several { kinds.next().is_some() } else { kinds.any(|kind| kind != CopyKind::Mirror) };
-        let interfaces = self.messages.index.sources.iter().flat_map(|source| &source.metadata.interfaces);
-        let dropped = interfaces.filter_map(|interface| interface.dropped).any(|dropped| dropped > 0);
-        if !told || dropped {
+        let has_losses = self.messages.index.sources.iter().any(|source| source.metadata.lost() > 0);
+        if !told || has_losses {
             return;
         }
         // Of two answers that contradict each other the first may have been made on the way: it never passed elsewhere.

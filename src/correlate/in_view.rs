@@ -53,8 +53,7 @@ pub(super) fn shows_all_sent(messages: &Messages<'_>, error: &Error<'_>) -> bool
 }
 
 fn has_losses(index: &Index) -> bool {
-    let mut interfaces = index.sources.iter().flat_map(|source| &source.metadata.interfaces);
-    interfaces.any(|interface| interface.dropped.is_some_and(|dropped| dropped > 0))
+    index.sources.iter().any(|source| source.metadata.lost() > 0)
 }
 
 fn is_sent(packet: &Packet<'_>, error: &Error<'_>) -> bool {

@@ -11,10 +11,10 @@ use crate::index::segment::flags;
 pub static RULE: Rule = Rule {
     id: "capture-quality",
     title: "Limits of the capture",
-    doc: "One direction only, packets dropped while capturing, damage in the file, packets cut by the snap length, times that \
+    doc: "One direction only, packets dropped while capturing, packets of a text that were not read, damage in the file, packets cut by the snap length, times that \
           run backwards, copies from a mirror port, a capture filter that hides ICMP errors (`port 53` drops them, they have \
           no ports), recorded or, where queries stay unanswered, to be guessed because no packet has another port. Each limits what absence means. Low for \
-          one-sided and dropped packets, and for a recorded filter where something failed, otherwise info.",
+          one-sided, dropped and unread packets, and for a recorded filter where something failed, otherwise info.",
     run,
 };
 
@@ -52,7 +52,14 @@ fn run(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let silent = facts.problems().any(|(_, problem)| problem.signature == Signature::NoAnswer);
     for source in &facts.index.sources {
-        let dropped: u64 = source.metadata.interfaces.iter().filter_map(|interface| interface.dropped).sum();
+        let (dropped, unread) = (source.metadata.dropped(), source.metadata.unread);
+        if unread > 0 {
+            let text = format!(
+                "{} in the text and not read: what is said not to be seen may stand there",
+                rules::counted(unread as usize, "packet is", "packets are")
+            );
+            add(Severity::Low, text, source.packet(0).into_iter().collect(), unread, "");
+        }
         if dropped > 0 {
             add(
                 Severity::Low,

@@ -21,6 +21,8 @@ pub enum OpenKind {
     Unread(&'static str),
     /// Packets that were dropped while capturing.
     Dropped,
+    /// Packets that a text shows and of which nothing was read.
+    Unparsed,
     /// Attempts beyond a limit of the program.
     NotFollowed,
     /// DNS questions of which it cannot be told how they ended.

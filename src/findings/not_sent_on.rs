@@ -32,9 +32,7 @@ const COPIES_MAX: usize = 1_000_000;
 const MOST_PERCENT: usize = 90;
 
 fn run(facts: &Facts<'_>) -> Vec<Finding> {
-    let interfaces = facts.index.sources.iter().flat_map(|source| &source.metadata.interfaces);
-    let dropped = interfaces.filter_map(|interface| interface.dropped).any(|dropped| dropped > 0);
-    if dropped
+    if facts.index.sources.iter().any(|source| source.metadata.lost() > 0)
         || !facts
             .evidence
             .duplicates()

@@ -68,6 +68,18 @@ impl Fields {
         self.nth(name, at).and_then(number)
     }
 
+    /// The bits of TCP's flags, from their number or from the letters `·······AP···`: nine to twelve places, CWR to FIN last
+    /// (`packet-tcp.c`).
+    fn tcp_flags(&self) -> Option<u32> {
+        let drawn = |text: &str| {
+            // A dot of two bytes, read as of one byte each, has a letter before it.
+            let places: Vec<char> = text.chars().filter(|mark| *mark != '\u{c2}').collect();
+            let bits = places.iter().rev().zip("FSRPAUEC".chars()).zip(0..);
+            bits.filter(|((mark, letter), _)| **mark == *letter).map(|(_, at)| 1 << at).sum()
+        };
+        self.number("tcp.flags").or_else(|| self.get("tcp.flags.str").map(drawn))
+    }
+
     /// The IP headers of the packet, outermost first.
     fn headers(&self) -> Vec<Header> {
         let (mut fours, mut sixes) = (0, 0);
@@ -271,6 +283,7 @@ pub(super) fn prepare(text: &str, given: &[u8], with_details: bool) -> Prepared 
         1 => Some(one.to_owned()),
         _ => Some(format!("{} {many}", crate::text::thousands(count))),
     };
+    prepared.lost += cut;
     prepared.unread.extend(count(
         other,
         "1 packet has no addresses of IP or ARP among its fields and was not read",

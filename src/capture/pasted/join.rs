@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::dump::{Dump, stated_length};
 use super::parts::Parts;
 use super::prefix::{self, without, without_frame};
-use super::quick::{self, Ahead, TAIL_MARKS};
+use super::quick::{self, Ahead};
 use super::wrap::{Widths, completes, glue, indentation, is_awaited, is_complete, without_remark};
 use super::{find, shipped};
 use crate::capture::LinkType;
@@ -449,9 +449,7 @@ impl Joiner {
 
     /// Hands a packet on, unless it cannot be read or was there already.
     fn finish(&mut self, packet: &Gathered, give: &mut dyn FnMut(Packet<'_>)) {
-        let text = without_remark(
-            packet.text.trim_end_matches(|c: char| c.is_whitespace() || TAIL_MARKS.contains(c)),
-        );
+        let text = without_remark(quick::without_tail(&packet.text));
         let Some(found) = head(text.as_bytes()) else {
             self.unread.add(&packet.text);
             return;

@@ -18,7 +18,14 @@ const GROWTH: usize = 4;
 /// Fewer are judged by one thread.
 const SHARED_LINES: usize = 4_096;
 /// Marks that can stand behind a packet and are none of it.
-pub(super) const TAIL_MARKS: &str = "*`_|\\<\"',;";
+const TAIL_MARKS: &str = "*`_|\\<\"',;";
+
+/// A packet's text without them. `Accept: */*` ends with a star of its own.
+pub(super) fn without_tail(text: &str) -> &str {
+    let bare = text.trim_end_matches(|c: char| c.is_whitespace() || TAIL_MARKS.contains(c));
+    let is_range = bare.ends_with('/') && text.get(bare.len()..).is_some_and(|tail| tail.starts_with('*'));
+    if is_range { text.get(..=bare.len()).unwrap_or(bare) } else { bare }
+}
 
 /// A packet that stands on one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +86,7 @@ fn mark(line: &str, like: &str) -> Option<Mark> {
     if !is_own || like.trim_start().starts_with('|') {
         return None;
     }
-    let text = text.trim_end_matches(|c: char| c.is_whitespace() || TAIL_MARKS.contains(c));
+    let text = without_tail(text);
     let text = text.get(..remark_start(text))?;
     let stamp = shipped::dated(line.get(..start)?, head.stamp);
     let end = start + text.len();

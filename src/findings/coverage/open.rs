@@ -226,9 +226,11 @@ fn record(facts: &Facts<'_>, items: &mut Items<'_, '_>) {
         items.count(OpenKind::NotFollowed, Ends::default(), &[], left_out);
     }
     for source in &facts.index.sources {
-        let dropped: u64 = source.metadata.interfaces.iter().filter_map(|interface| interface.dropped).sum();
-        if dropped > 0 {
-            items.count(OpenKind::Dropped, Ends::default(), &[], dropped);
+        let metadata = &source.metadata;
+        for (kind, lost) in [(OpenKind::Dropped, metadata.dropped()), (OpenKind::Unparsed, metadata.unread)] {
+            if lost > 0 {
+                items.count(kind, Ends::default(), &[], lost);
+            }
         }
     }
 }

@@ -84,6 +84,7 @@ impl OpenItem {
                 format!("{} could not be read ({reason})", count("packet", "packets"))
             }
             OpenKind::Dropped => format!("{} {was} dropped while capturing", count("packet", "packets")),
+            OpenKind::Unparsed => format!("{} of the text {was} not read", count("packet", "packets")),
             OpenKind::NotFollowed => {
                 let attempts = count("connection attempt or request", "connection attempts and requests");
                 format!("{attempts} beyond a limit of the program {was} not followed")
@@ -188,7 +189,7 @@ impl OpenItem {
     /// Why it was not assessed.
     pub fn reason(&self) -> &'static str {
         match self.kind {
-            OpenKind::Unread(_) => "what they hold cannot be told",
+            OpenKind::Unread(_) | OpenKind::Unparsed => "what they hold cannot be told",
             OpenKind::Dropped => "what was lost cannot be told",
             OpenKind::NotFollowed => "what became of them was not looked at",
             OpenKind::Undetermined => "the capture does not show how they ended",
@@ -297,10 +298,17 @@ impl Coverage {
         })
     }
 
+    /// What narrows a "none" where packets of the text were not read.
+    fn of_what_was_read(&self) -> &'static str {
+        let is_unparsed = self.not_assessed.iter().any(|item| item.kind == OpenKind::Unparsed);
+        if is_unparsed { "in what was read " } else { "" }
+    }
+
     /// `No failure among DNS (2 of 2 answered), web (TCP port 80) (4 of 4 answered)`; `None` where nothing was served.
     pub fn verdict(&self) -> Option<String> {
         let named: Vec<String> = self.unfailing().map(Judged::words).collect();
-        (!named.is_empty()).then(|| format!("No failure among {}", listed(&named, SERVICES_MAX)))
+        let read = self.of_what_was_read();
+        (!named.is_empty()).then(|| format!("No failure {read}among {}", listed(&named, SERVICES_MAX)))
     }
 
     /// `Served, but not each time: web (TCP port 80) (23 of 24 answered, 1 not served)`: what was tried again at once and then served, or
@@ -381,7 +389,8 @@ impl Coverage {
     /// The same in the few words of a title: what is open comes before what did not fail.
     pub fn title(&self) -> String {
         let names: Vec<String> = self.unfailing().map(|judged| judged.service.name()).collect();
-        let no_failure = format!("No failure among {}", listed(&names, SERVICES_MAX));
+        let read = self.of_what_was_read();
+        let no_failure = format!("No failure {read}among {}", listed(&names, SERVICES_MAX));
         if self.is_clear() && !names.is_empty() {
             return clipped(&no_failure);
         }
@@ -394,7 +403,7 @@ impl Coverage {
             (None, Some(first)) => format!("Seen, not assessed: {first}"),
             (None, None) => self.partly_words().unwrap_or_else(|| NOTHING_JUDGED.to_owned()),
         };
-        let both = format!("{told}; no failure among {}", listed(&names, SERVICES_MAX));
+        let both = format!("{told}; no failure {read}among {}", listed(&names, SERVICES_MAX));
         if names.is_empty() || both.chars().count() > TITLE_MAX { clipped(&told) } else { both }
     }
 

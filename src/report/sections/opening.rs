@@ -567,8 +567,9 @@ fn inventory(b: &Builder<'_>) -> String {
         1 => format!(" One DNS server was asked: {}.", words::list(&servers, 1)),
         n => format!(" {} DNS servers were asked: {}.", thousands(n as u64), words::list(&servers, 4)),
     };
+    let the = if b.input.index.has_unread() { "What was read of the" } else { "The" };
     format!(
-        "The {} holds {}{}: {}, {}, {}, {} TCP and {} ARP.{asked}",
+        "{the} {} holds {}{}: {}, {}, {}, {} TCP and {} ARP.{asked}",
         b.record,
         words::count(i.packets as usize, "packet", "packets"),
         duration(b),

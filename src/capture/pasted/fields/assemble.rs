@@ -113,7 +113,7 @@ fn segment(fields: &Fields, is_quoted: bool) -> Option<Vec<u8>> {
     }
     let size = fields.number("tcp.hdr_len")? as usize;
     let options = if size > TCP_BYTES { bytes(fields.get("tcp.options")?)? } else { Vec::new() };
-    let flags = fields.number("tcp.flags")? & 0x0fff;
+    let flags = fields.tcp_flags()? & 0x0fff;
     if size != TCP_BYTES + options.len() || !size.is_multiple_of(4) {
         return None;
     }

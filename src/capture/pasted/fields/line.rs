@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::table::{TYPES, named};
 use super::{Fields, Header, number};
+use crate::protocols::tls;
 
 /// What tcpdump calls response codes (`print-domain.c`), by number.
 const RESPONSE_CODES: [&str; 11] = [
@@ -248,7 +249,7 @@ fn time_service(fields: &Fields, length: u32) -> Option<String> {
 }
 
 fn segment(fields: &Fields) -> String {
-    let all = fields.number("tcp.flags");
+    let all = fields.tcp_flags();
     let is = |bit: u32, name: &'static str| {
         all.map_or_else(|| fields.number(name) == Some(1), |flags| flags & bit != 0)
     };
@@ -488,6 +489,22 @@ fn row(fields: &Fields, own: Option<Header>) -> Option<String> {
     is_told.then(|| format!("{time}{source}{from} → {destination}{to} {protocol} {length} {info}"))
 }
 
+/// An alert as a list writes it. Where its level is not told, all are fatal but those that may be sent as a warning
+/// (RFC 8446 §6, RFC 5246 §7.2.2, RFC 6066 §3).
+fn alert(fields: &Fields) -> Option<String> {
+    let first = |name: &'static str| fields.all(name).find_map(number);
+    let (level, kind) = (first("tls.alert_message.level"), first("tls.alert_message.desc"));
+    if level.or(kind).is_none() {
+        let is_record = fields.all("tls.record.content_type").any(|kind| kind == "21");
+        return is_record.then(|| "Alert".to_owned());
+    }
+    let may_warn = || kind.is_none_or(|kind| matches!(kind, 0 | 90 | 100 | 112));
+    let is_fatal = level.map_or_else(|| !may_warn(), |level| level == 2);
+    let level = if is_fatal { "Fatal" } else { "Warning" };
+    let name = kind.map_or("Unknown", |kind| u8::try_from(kind).map_or("Unknown", tls::alert_name));
+    Some(format!("Alert (Level: {level}, Description: {})", name.replace('_', " ")))
+}
+
 /// Protocol and text of a row.
 fn info(fields: &Fields, carried: Option<u32>) -> Option<(String, String)> {
     let column = fields.get("_ws.col.Protocol").zip(fields.get("_ws.col.Info"));
@@ -513,7 +530,10 @@ fn info(fields: &Fields, carried: Option<u32>) -> Option<(String, String)> {
     }
     let hello = fields.number("tls.handshake.type").and_then(|kind| named(TLS_MESSAGES, kind));
     let record = || fields.number("tls.record.content_type").and_then(|kind| named(TLS_RECORDS, kind));
-    if let Some(message) = hello.or_else(record) {
+    let message = hello.or_else(record).filter(|message| *message != "Alert").map(str::to_owned);
+    let messages: Vec<String> = message.into_iter().chain(alert(fields)).collect();
+    if !messages.is_empty() {
+        let message = messages.join(", ");
         let name = fields.get("tls.handshake.extensions_server_name");
         let name = name.map_or(String::new(), |name| format!(" (SNI={name})"));
         return told("TLSv1.2", format!("{message}{name}"));
@@ -535,7 +555,7 @@ fn info(fields: &Fields, carried: Option<u32>) -> Option<(String, String)> {
         return told("DNS", format!("Standard query{response} 0x{id:04x}{word} {kind}{name}"));
     }
     // Of a segment without flags a line would deny them.
-    let has_flags = fields.get("tcp.flags").or(fields.get("tcp.flags.syn")).is_some();
+    let has_flags = fields.tcp_flags().or_else(|| fields.number("tcp.flags.syn")).is_some();
     if carried == Some(6) && !has_flags {
         let ports = fields.number("tcp.srcport").zip(fields.number("tcp.dstport"))?;
         return told("TCP", format!("{} → {}", ports.0, ports.1));
