@@ -136,6 +136,8 @@ pub fn alert(words: &str) -> Option<(u8, bool)> {
     let name = name.split(')').next()?.to_ascii_lowercase().replace(' ', "_");
     let number = match name.as_str() {
         "user_cancelled" => 90,
+        // Of chosen columns only the number may be there.
+        name if name.bytes().all(|byte| byte.is_ascii_digit()) => name.parse().ok()?,
         name => (0..u8::MAX).find(|number| tls::alert_name(*number) == name)?,
     };
     Some((number, level == "Fatal"))

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use super::table::{TYPES, named};
 use super::{Fields, Header, number};
-use crate::protocols::tls;
 
 /// What tcpdump calls response codes (`print-domain.c`), by number.
 const RESPONSE_CODES: [&str; 11] = [
@@ -501,7 +500,7 @@ fn alert(fields: &Fields) -> Option<String> {
     let may_warn = || kind.is_none_or(|kind| matches!(kind, 0 | 90 | 100 | 112));
     let is_fatal = level.map_or_else(|| !may_warn(), |level| level == 2);
     let level = if is_fatal { "Fatal" } else { "Warning" };
-    let name = kind.map_or("Unknown", |kind| u8::try_from(kind).map_or("Unknown", tls::alert_name));
+    let name = kind.map_or_else(|| "Unknown".to_owned(), |kind| kind.to_string());
     Some(format!("Alert (Level: {level}, Description: {})", name.replace('_', " ")))
 }
 
