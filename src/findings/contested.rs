@@ -58,7 +58,7 @@ fn finding(facts: &Facts<'_>, contested: &Contested) -> Finding {
             Severity::Medium
         },
         statement: format!(
-            "{} of {} to {} for {} {} answered twice: first with {} ({}), then with {} ({}): two devices sent them{odd}{}{}",
+            "{} of {} to {} for {} {} answered twice: first with {} ({}), then with {} ({}){odd}{}{}",
             rules::counted(contested.pairs.len(), "question", "questions"),
             contested.client,
             contested.server,

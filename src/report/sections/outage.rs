@@ -312,10 +312,9 @@ const NAMES_MAX: usize = 64;
 fn ended(b: &Builder<'_>, facts: &Facts<'_>, window: &Window) -> String {
     if let Some((good, name)) = window.first_good.and_then(|good| Some((good, other_name(b, facts, good)?))) {
         return format!(
-            " The next answer to {} came at {}, for another name ({name}); no answer for what failed is in this {} after it.",
+            " The next answer to {} came at {}, for another name ({name}).",
             these(facts),
-            b.clock.fine(good.at_ns),
-            b.record
+            b.clock.fine(good.at_ns)
         );
     }
     let again = if is_asked_later(b, facts, window) { "" } else { "; nothing of it was asked again" };
