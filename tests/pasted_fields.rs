@@ -565,3 +565,14 @@ fn lines_that_were_not_read_narrow_what_is_said_not_to_be_there() {
         assert_eq!(told, unread == 1, "{found:?}");
     }
 }
+
+#[test]
+fn rows_of_a_routers_sniffer_that_are_not_read_are_named() {
+    let text = "INTERFACE  TIME   NUM  DIR  SRC-MAC            DST-MAC            SRC-ADDRESS          DST-ADDRESS         PROTOCOL  SIZE  CPU\n\
+        ether2     0.000    1  <-   02:00:5E:10:00:15  02:00:5E:10:00:02  192.0.2.10:50112     198.51.100.53:53 (dns)  ip:udp  75  0\n\
+        ether2     1.028    2  ->   02:00:5E:10:00:02  FF:FF:FF:FF:FF:FF  203.0.113.1          203.0.113.99        arp       42    2\n";
+    let all = index(text);
+    assert_eq!(all.len(), 1);
+    let told = damage(&all).join(" ");
+    assert!(told.contains("1 line looks like a packet") && told.contains("203.0.113.99"), "{told}");
+}

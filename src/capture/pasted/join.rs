@@ -533,12 +533,21 @@ impl Joiner {
         } else if self.is_next_row(line) {
             self.number += 1;
             self.unread.add(line);
+        } else if is_between_links(line) {
+            self.unread.add(line);
         } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
             self.unread.add(line);
         } else if self.kind == Kind::Stamped && find::is_of_other_protocol(line, &self.last) {
             self.other.add(line);
         }
     }
+}
+
+/// Whether an arrow and two link addresses stand in a line, as in rows of a router's sniffer.
+fn is_between_links(line: &str) -> bool {
+    let is_link =
+        |word: &&str| word.len() == 17 && word.split(':').filter(|pair| pair.len() == 2).count() == 6;
+    (line.contains(" -> ") || line.contains(" <- ")) && line.split_whitespace().filter(is_link).count() == 2
 }
 
 /// Whether a line can hold both ends of a packet: an arrow stands between them, or it is of ARP.
