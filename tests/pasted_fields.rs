@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
+use std::fmt::Write as _;
 use std::sync::atomic::AtomicBool;
 
 use portmortem::capture;
@@ -537,7 +538,7 @@ fn an_alert_is_read_from_its_fields_and_flags_from_their_letters() {
     for ((is_answer, flags, length, more), at) in rows.iter().zip(10..) {
         let record = if more.contains("alert") { "21\t70" } else { "\t" };
         let ends = ends(*is_answer).join("\t");
-        table += &format!("1772532920.{at}\t{ends}\t{record}\t{length}\t{flags}\n");
+        writeln!(table, "1772532920.{at}\t{ends}\t{record}\t{length}\t{flags}").unwrap();
     }
     for text in [json(true, "·"), json(false, "·"), json(true, "*"), json(true, "\u{c2}·"), table] {
         let (index, _, found) = judge(&text);

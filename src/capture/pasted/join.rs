@@ -533,9 +533,10 @@ impl Joiner {
         } else if self.is_next_row(line) {
             self.number += 1;
             self.unread.add(line);
-        } else if is_between_links(line) {
-            self.unread.add(line);
-        } else if find::looks_like_one(line) || (is_untimed(self.kind) && find::begins_like_one(line)) {
+        } else if find::looks_like_one(line)
+            || is_between_links(line)
+            || (is_untimed(self.kind) && find::begins_like_one(line))
+        {
             self.unread.add(line);
         } else if self.kind == Kind::Stamped && find::is_of_other_protocol(line, &self.last) {
             self.other.add(line);
