@@ -56,7 +56,8 @@ for target in $targets; do
     if [ -n "$twice" ]; then
         again=$(mktemp -d)
         build "$target" "$again"
-        cmp "$binary" "$again/$target/dist/portmortem" && echo "$target: built twice, equal bytes"
+        cmp "$binary" "$again/$target/dist/portmortem"
+        echo "$target: built twice, equal bytes"
         rm -rf "$again"
     fi
     # Manual page and completions come from the binary that runs here.

@@ -432,6 +432,7 @@ fn what_columns_do_not_hold_is_not_said() {
     assert_eq!((row.asked_type(), row.header.id), (None, 0x5b27));
     assert!(packet(&index, 1).summary().contains("203.0.113.80"), "{}", packet(&index, 1).summary());
     assert_eq!(packet(&index, 0).told_length(), None);
+    assert!(!packet(&index, 1).summary().contains("(0)"), "{}", packet(&index, 1).summary());
     let outcomes: Vec<_> = evidence.transactions.iter().map(|own| own.outcome).collect();
     assert_eq!(outcomes, [Outcome::Answered]);
 }
@@ -576,4 +577,14 @@ fn rows_of_a_routers_sniffer_that_are_not_read_are_named() {
     assert_eq!(all.len(), 1);
     let told = damage(&all).join(" ");
     assert!(told.contains("1 line looks like a packet") && told.contains("203.0.113.99"), "{told}");
+}
+
+#[test]
+fn a_frame_in_another_form_does_not_take_the_place_of_a_log() {
+    let lines = "10:00:01.000001 IP 192.0.2.10.40001 > 198.51.100.53.53: 7+ A? www.example.org. (33)\n\
+                 10:00:01.004001 IP 198.51.100.53.53 > 192.0.2.10.40001: 7 1/0/0 A 203.0.113.80 (49)\n";
+    let all = index(&format!("{lines}\nstatic const unsigned char pkt1[69] = {{\n{FRAME}}};\n"));
+    assert_eq!(all.len(), 2);
+    assert!(damage(&all).join(" ").contains("1 packet stands in another form"), "{:?}", damage(&all));
+    assert!(all.has_unread());
 }

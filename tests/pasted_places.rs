@@ -148,3 +148,28 @@ fn every_router_of_a_loop_is_named() {
         "{said}"
     );
 }
+
+#[test]
+fn a_filter_that_hides_errors_matters_where_something_failed_and_its_better_shows_the_same_packets() {
+    let prompt = "user@host:~$ tcpdump -nn -i eth0 tcp port 80\n";
+    let line = |at: u32, told: &str| {
+        let (client, server) = ("192.0.2.10.40001", "198.51.100.80.80");
+        let ends = if told.starts_with('<') { (server, client) } else { (client, server) };
+        format!("10:00:0{at}.000001 IP {} > {}: Flags {}\n", ends.0, ends.1, told.trim_start_matches('<'))
+    };
+    let opened = [
+        line(1, "[S], seq 7, win 64240, length 0"),
+        line(1, "<[S.], seq 9, ack 8, win 65160, length 0"),
+        line(1, "[P.], seq 1:20, ack 1, win 502, length 19: HTTP: GET / HTTP/1.1"),
+        line(1, "<[P.], seq 1:20, ack 20, win 502, length 19: HTTP: HTTP/1.1 200 OK"),
+    ]
+    .concat();
+    let (_, _, found, _) = judge(&format!("{prompt}{opened}"));
+    let told = statement(&found, "capture-quality");
+    assert!(told.contains("`(tcp port 80) or icmp or icmp6` shows them"), "{told}");
+    assert!(found.iter().all(|own| own.severity == findings::Severity::Info), "{found:?}");
+    let silent: String = [1, 2, 4, 8].map(|at| line(at, "[S], seq 7, win 64240, length 0")).concat();
+    let (_, _, found, _) = judge(&format!("{prompt}{silent}"));
+    let own = found.iter().find(|own| own.id == "capture-quality").unwrap();
+    assert_eq!(own.severity, findings::Severity::Low, "{found:?}");
+}

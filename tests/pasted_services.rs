@@ -389,3 +389,15 @@ fn one_exchange_is_read_alike_in_every_form() {
         assert_eq!((failed, open), (&client(), &client()));
     }
 }
+
+#[test]
+fn what_is_pushed_is_data_though_its_length_is_cut_off() {
+    let carried = "10:00:00.010000 IP 192.0.2.10.40001 > 198.51.100.80.80: Flags [P.], seq 1:78, ack 1, win 502\n\
+                   10:00:00.020000 IP 198.51.100.80.80 > 192.0.2.10.40001: Flags [P.], ack 78, win 502\n";
+    let opens = "10:00:00.000001 IP 192.0.2.10.40001 > 198.51.100.80.80: Flags [S], seq 7, win 64240, length 0\n\
+                 10:00:00.001001 IP 198.51.100.80.80 > 192.0.2.10.40001: Flags [S.], seq 9, ack 8, win 65160, length 0\n\
+                 10:00:00.001101 IP 192.0.2.10.40001 > 198.51.100.80.80: Flags [.], ack 1, win 502, length 0\n";
+    assert_eq!(outcomes(&format!("{opens}{carried}")), [(Kind::Http, Outcome::Answered)]);
+    let empty = carried.replace("[P.]", "[.]").replace("seq 1:78, ", "");
+    assert_eq!(outcomes(&format!("{opens}{empty}")), [(Kind::Http, Outcome::Accepted)]);
+}

@@ -274,8 +274,8 @@ impl Datagrams {
 
     /// A printed answer that does not say what it answers is one to the newest request of its flow, an open one first.
     fn resolved(&self, role: Role, kind: Kind, client: End, server: End) -> Role {
-        let Role::Answers(0, says) = role else { return role };
-        let asked = printed::SIP_IDS.filter(|_| kind == Kind::Sip).filter_map(|id| {
+        let (Role::Answers(0, says), Kind::Sip) = (role, kind) else { return role };
+        let asked = printed::SIP_IDS.filter_map(|id| {
             let own = self.all.get(*self.table.get(&(kind, client, server, id))? as usize)?;
             Some((own.answer.is_none(), own.last.packet, id))
         });

@@ -124,13 +124,20 @@ pub(super) struct Prepared {
 /// Finds the packets of a whole text: those that are printed field by field, or else on lines.
 pub(super) fn prepare(bytes: &[u8]) -> Prepared {
     let text = characters::decode(bytes);
-    if fields::are_likely(&text) {
-        let prepared = fields::prepare(&text, bytes, false);
-        if !prepared.is_empty() {
-            return prepared;
-        }
+    let by_fields =
+        if fields::are_likely(&text) { fields::prepare(&text, bytes, false) } else { Prepared::default() };
+    if !by_fields.is_empty() && !fields::may_stand_among_lines(&text) {
+        return by_fields;
     }
-    let prepared = prepare_lines(&text, bytes);
+    let mut prepared = prepare_lines(&text, bytes);
+    // A log may have a few packets in another form beside its own: the form of most is read, and what is left out is said.
+    if !by_fields.is_empty() {
+        let (more, less) =
+            if by_fields.len() > prepared.len() { (by_fields, prepared) } else { (prepared, by_fields) };
+        prepared = more;
+        prepared.leave_out(less.len() as u64);
+        return prepared;
+    }
     if !fields::have_details(&text) {
         return prepared;
     }
@@ -243,6 +250,19 @@ impl Prepared {
     /// Whether there is no packet.
     pub fn is_empty(&self) -> bool {
         self.parts.iter().all(List::is_empty)
+    }
+
+    /// Says of packets in another form that they were not read.
+    fn leave_out(&mut self, packets: u64) {
+        self.lost += packets;
+        self.unread.extend(match packets {
+            0 => None,
+            1 => Some("1 packet stands in another form beside the others and was not read".to_owned()),
+            _ => Some(format!(
+                "{} packets stand in another form beside the others and were not read",
+                thousands(packets)
+            )),
+        });
     }
 
     fn len(&self) -> usize {

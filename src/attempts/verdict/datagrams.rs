@@ -156,8 +156,8 @@ impl Judge<'_> {
     /// Whether a SYN left with few hops to the goal of a path that others before it traced: what comes back, or nothing, is what the
     /// trace asks for.
     pub(super) fn ends_traced_path(&self, own: &Connection) -> bool {
-        let ttl = self.index().packet(own.first.packet).map_or(0, |packet| packet.ttl());
-        (1..=TRACE_TTL_MAX).contains(&ttl) && self.traced.contains(&(own.client.0, own.server.0, 6))
+        let ttl = || self.index().packet(own.first.packet).map_or(0, |packet| packet.ttl());
+        self.traced.contains(&(own.client.0, own.server.0, 6)) && (1..=TRACE_TTL_MAX).contains(&ttl())
     }
 
     /// Whether a datagram reached the goal of a traced path: it left with few hops, as those before it that ran out of them.

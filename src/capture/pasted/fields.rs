@@ -157,7 +157,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-const MONTHS: [&str; 12] =
+pub(super) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `Jul 21, 2025 12:30:02.800834000 UTC`, `2025-07-21T12:30:02.801424000Z`: as a packet's line has it.
@@ -252,6 +252,11 @@ pub(super) fn are_likely(text: &str) -> bool {
         || columns::are_named(text)
         || arrays::are_there(text)
         || ngrep::are_there(text)
+}
+
+/// Whether what is read here can stand beside packets on lines: an array or a packet of ngrep in somebody's log.
+pub(super) fn may_stand_among_lines(text: &str) -> bool {
+    arrays::are_there(text) || ngrep::are_there(text)
 }
 
 /// Whether details of packets stand in the text.

@@ -1,5 +1,6 @@
 //! Takes the date of a packet from what a log shipper put before it, where that tells the same time of day.
 
+use super::fields::MONTHS;
 use crate::capture::transcript::{Stamp, moment};
 use crate::time::Nanos;
 
@@ -43,9 +44,6 @@ fn moment_in(prefix: &str) -> Option<Stamp> {
         })
         .or_else(|| with_year_behind(prefix))
 }
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `Tue Mar  3 10:15:22 2026`, as C's `ctime` and a router's log have it: in the zone of whoever wrote it.
 fn with_year_behind(prefix: &str) -> Option<Stamp> {

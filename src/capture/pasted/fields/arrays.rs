@@ -11,28 +11,35 @@ use crate::capture::transcript::Stamp;
 const BEGIN: &str = "= {";
 /// The longest array that is read.
 const FRAME_MAX_BYTES: usize = 64 << 10;
+/// The longest text of one: `0x00, ` for each byte and what comments show of them.
+const ARRAY_MAX_BYTES: usize = FRAME_MAX_BYTES * 12;
+/// The longest name of one, with its length.
+const NAME_MAX_BYTES: usize = 64;
 
 /// Whether an array of a frame stands in the text.
 pub(super) fn are_there(text: &str) -> bool {
-    text.match_indices(BEGIN).any(|(at, _)| is_frame(text.get(..at).unwrap_or("")))
+    text.match_indices(BEGIN).any(|(at, _)| is_frame(text, at))
 }
 
 /// Hands on the packets of a text.
 pub(super) fn read(text: &str, taker: &mut Taker<'_>) {
-    for (at, _) in text.match_indices(BEGIN) {
-        if !is_frame(text.get(..at).unwrap_or("")) {
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find(BEGIN)).map(|at| from + at) {
+        from = at + BEGIN.len();
+        if !is_frame(text, at) {
             continue;
         }
-        let rest = text.get(at + BEGIN.len()..).unwrap_or("");
-        let Some((values, _)) = rest.split_once('}') else {
+        let rest = text.as_bytes().get(from..).unwrap_or_default();
+        let Some(length) = memchr::memchr(b'}', rest.get(..ARRAY_MAX_BYTES).unwrap_or(rest)) else {
             taker.cut += 1;
-            return;
+            from = text.ceil_char_boundary(from.saturating_add(ARRAY_MAX_BYTES));
+            continue;
         };
-        let digits: String = without_comments(values)
+        let digits: String = without_comments(text.get(from..from + length).unwrap_or(""))
             .split(',')
             .filter_map(|value| value.trim().strip_prefix("0x"))
-            .collect::<Vec<_>>()
-            .concat();
+            .collect();
+        from += length;
         let found = bytes(&digits).filter(|bytes| bytes.len() <= FRAME_MAX_BYTES);
         let Some((link, bytes)) = found.and_then(|bytes| Some((link_of(&bytes)?, bytes))) else {
             taker.other += 1;
@@ -45,7 +52,9 @@ pub(super) fn read(text: &str, taker: &mut Taker<'_>) {
 }
 
 /// Whether the name that ends here is that of a frame: `pkt12[75]`, `packet_bytes[]`.
-fn is_frame(before: &str) -> bool {
+fn is_frame(text: &str, end: usize) -> bool {
+    let start = text.ceil_char_boundary(end.saturating_sub(NAME_MAX_BYTES));
+    let before = text.get(start..end).unwrap_or("");
     let Some((declared, _)) = before.trim_end().strip_suffix(']').and_then(|text| text.rsplit_once('['))
     else {
         return false;
@@ -71,7 +80,7 @@ const TYPES: [(usize, LinkType); 3] =
     [(12, LinkType::ETHERNET), (14, LinkType::LINUX_SLL), (0, LinkType::LINUX_SLL2)];
 
 /// What a frame begins with, told by the type of what it carries (IPv4, IPv6, ARP, a VLAN tag) or by the version of IP.
-pub(super) fn link_of(frame: &[u8]) -> Option<LinkType> {
+fn link_of(frame: &[u8]) -> Option<LinkType> {
     let is_known = |at: usize| {
         matches!(
             frame.get(at..at + 2),

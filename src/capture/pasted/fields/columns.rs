@@ -37,6 +37,10 @@ pub(super) fn title(text: &str) -> Option<&'static str> {
 
 /// A line of titles as a spreadsheet divides them. Rows divided by commas are read as they stand.
 fn titles(line: &str) -> Option<Names> {
+    // Rows have numbers, titles none.
+    if line.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     [';', '\t'].into_iter().find_map(|divider| {
         let columns: Vec<_> = line.split(divider).map(title).collect();
         let has = |name: &str| columns.contains(&Some(name));

@@ -193,16 +193,17 @@ impl Reader {
 
 /// The number in `UDP (17)`, `0x3a21 (14881)`, `76`, `3 (Port unreachable)`, `1756875981.610328000 seconds`; other values as they are.
 fn valued(name: &str, value: &str) -> String {
+    // A maker's name stands before a link address, which is in brackets.
+    let ends_in_brackets = name.starts_with("arp.") && name != "arp.opcode" || name == "dhcp.hw.mac_addr";
     if matches!(
         name,
         "frame.time" | "sip.Request-Line" | "sip.Status-Line" | "tls.handshake.extensions_server_name"
-    ) || name.starts_with("arp.") && name != "arp.opcode"
-        || name == "dhcp.hw.mac_addr"
+    ) || ends_in_brackets
     {
         return value
             .trim()
             .rsplit_once(" (")
-            .filter(|_| name.starts_with("arp.") || name == "dhcp.hw.mac_addr")
+            .filter(|_| ends_in_brackets)
             .map_or(value.trim(), |(_, inner)| inner.trim_end_matches(')'))
             .to_owned();
     }

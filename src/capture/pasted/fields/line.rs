@@ -196,9 +196,14 @@ fn carried(fields: &Fields, protocol: Option<u32>) -> String {
     match protocol {
         Some(6) => segment(fields),
         Some(17) => dns(fields).unwrap_or_else(|| {
-            let length = fields.number("udp.length").map_or(0, |length| length.saturating_sub(8));
-            let told = lease(fields).or_else(|| time_service(fields, length));
-            told.unwrap_or_else(|| format!("UDP, length {length}"))
+            let told = lease(fields).or_else(|| time_service(fields)).unwrap_or_else(|| "UDP".to_owned());
+            match carried_length(fields) {
+                Some(length) if told.contains('\n') => {
+                    told.replacen('\n', &format!(", length {length}\n"), 1)
+                }
+                Some(length) => format!("{told}, length {length}"),
+                None => told,
+            }
         }),
         Some(number) => format!("ip-proto-{number} 0"),
         None => "ip".to_owned(),
@@ -230,8 +235,13 @@ fn lease(fields: &Fields) -> Option<String> {
     Some(text)
 }
 
+/// Bytes that a datagram carries, where they are told.
+fn carried_length(fields: &Fields) -> Option<u32> {
+    fields.number("udp.length").map(|length| length.saturating_sub(8))
+}
+
 /// What `-v` prints of a message of NTP.
-fn time_service(fields: &Fields, length: u32) -> Option<String> {
+fn time_service(fields: &Fields) -> Option<String> {
     let mode = match fields.number("ntp.flags.mode")? {
         3 => "Client",
         4 => "Server",
@@ -244,7 +254,7 @@ fn time_service(fields: &Fields, length: u32) -> Option<String> {
         let word = if leap == 3 { "clock unsynchronized" } else { "" };
         format!("\n\tLeap indicator: {word} ({}), Stratum {stratum}, poll 6 (64s)", leap << 6)
     });
-    Some(format!("NTPv4, {mode}, length {length}{}", stratum.unwrap_or_default()))
+    Some(format!("NTPv4, {mode}{}", stratum.unwrap_or_default()))
 }
 
 fn segment(fields: &Fields) -> String {
@@ -277,7 +287,9 @@ fn segment(fields: &Fields) -> String {
     if let Some(window) = fields.number("tcp.window_size_value") {
         write!(text, ", win {window}").unwrap_or_default();
     }
-    write!(text, ", length {length}").unwrap_or_default();
+    if fields.get("tcp.len").is_some() {
+        write!(text, ", length {length}").unwrap_or_default();
+    }
     if let Some(message) = dns(fields).filter(|_| length > 0) {
         write!(text, ": {message}").unwrap_or_default();
     }
@@ -289,10 +301,9 @@ fn dns(fields: &Fields) -> Option<String> {
     let id = fields.number("dns.id")?;
     let flags = dns_flags(fields)?;
     let question = question(fields);
-    let length = fields.number("udp.length").map_or_else(
-        || fields.number("tcp.len").unwrap_or(0).saturating_sub(2),
-        |length| length.saturating_sub(8),
-    );
+    let length =
+        carried_length(fields).or_else(|| fields.number("tcp.len").map(|length| length.saturating_sub(2)));
+    let length = length.map_or(String::new(), |length| format!("({length})"));
     let mark = |bit: u32, mark: &'static str| if flags & bit == 0 { "" } else { mark };
     if flags & 0x8000 == 0 {
         let opcode = match flags >> 11 & 15 {
@@ -300,7 +311,7 @@ fn dns(fields: &Fields) -> Option<String> {
             5 => " update",
             _ => "",
         };
-        return Some(format!("{id}{}{}{opcode} {question}({length})", mark(0x0100, "+"), mark(0x0010, "%")));
+        return Some(format!("{id}{}{}{opcode} {question}{length}", mark(0x0100, "+"), mark(0x0010, "%")));
     }
     let code = flags & 15;
     let word =
@@ -333,7 +344,7 @@ fn dns(fields: &Fields) -> Option<String> {
         write!(records, "{comma} {kind}{data}").unwrap_or_default();
     }
     let asked = if question.is_empty() { String::new() } else { format!("q: {question}") };
-    Some(format!("{id}{space}{word}{marks} {asked}{answers}/{authorities}/{additional}{records} ({length})"))
+    Some(format!("{id}{space}{word}{marks} {asked}{answers}/{authorities}/{additional}{records} {length}"))
 }
 
 /// The flags of a DNS message, where whether recursion is asked for is told, or it is an answer.
@@ -501,7 +512,7 @@ fn alert(fields: &Fields) -> Option<String> {
     let is_fatal = level.map_or_else(|| !may_warn(), |level| level == 2);
     let level = if is_fatal { "Fatal" } else { "Warning" };
     let name = kind.map_or_else(|| "Unknown".to_owned(), |kind| kind.to_string());
-    Some(format!("Alert (Level: {level}, Description: {})", name.replace('_', " ")))
+    Some(format!("Alert (Level: {level}, Description: {name})"))
 }
 
 /// Protocol and text of a row.

@@ -6,8 +6,6 @@ use super::{Fields, Taker};
 
 /// Lines looked at for a packet.
 const LOOK_LINES: usize = 400;
-/// The least of its own marks that tell ngrep from other programs.
-const PAYLOAD_LINES: usize = 1;
 /// The longest line of what was carried that is taken over.
 const CARRIED_MAX_CHARS: usize = 300;
 
@@ -30,17 +28,12 @@ pub(super) fn read(text: &str, taker: &mut Taker<'_>) {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         let Some(found) = head(line) else { continue };
-        let mut carried = Vec::new();
-        while let Some(line) = lines.next_if(|line| carried.len() < PAYLOAD_LINES && head(line).is_none()) {
-            if line.trim().is_empty() {
-                break;
-            }
-            carried
-                .push(line.trim().trim_end_matches('.').chars().take(CARRIED_MAX_CHARS).collect::<String>());
-        }
+        // The first line tells what it is. A dot stands for each character that is not printed.
+        let carried = lines.next_if(|line| head(line).is_none()).unwrap_or("");
+        let carried: String = carried.trim().trim_end_matches('.').chars().take(CARRIED_MAX_CHARS).collect();
         match found.protocol {
             b'I' => taker.take(&found.message()),
-            _ => taker.line(&found.line(carried.first().map_or("", String::as_str))),
+            _ => taker.line(&found.line(&carried)),
         }
     }
 }
